@@ -1,0 +1,190 @@
+//! One line for each finished request.
+//!
+//! Three formats: `json`, one object per line, whose keys are the names of the variables and always
+//! the same ones in the same order; `combined`, the format that nginx and Apache share and that
+//! every log reader knows; and a template of the operator's own. A variable without a value is
+//! `null` in JSON and `-` elsewhere, as nginx has it. A name says the same in every format, because
+//! all three ask the same [`Record`].
+//!
+//! A line is built in a buffer that the thread keeps, and then copied into the [`Sink`]: nothing is
+//! allocated once the buffer has grown to the size of the usual line.
+
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{REFERER, USER_AGENT};
+
+use super::escape::{escape_for_json, escape_for_line};
+use super::record::Record;
+use super::sink::{Sink, SinkError};
+use crate::clock::Clock;
+use crate::config;
+use crate::config::LogFormat;
+use crate::template::{Values, Variable};
+
+/// A buffer that one enormous line has blown up is given back.
+const KEPT_BUFFER: usize = 64 * 1024;
+
+thread_local! {
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The access log of the process.
+#[derive(Debug)]
+pub struct AccessLog {
+    format: LogFormat,
+    sink: Sink,
+}
+
+impl AccessLog {
+    /// Opens the log and starts its writer, which does not survive a fork: detach the process
+    /// first.
+    ///
+    /// # Errors
+    /// If the file cannot be opened for appending, or no thread can be started.
+    pub fn open(log: &config::AccessLog, clock: Arc<dyn Clock>) -> Result<AccessLog, SinkError> {
+        Ok(AccessLog {
+            format: log.format.clone(),
+            sink: Sink::open(&log.path, clock)?,
+        })
+    }
+
+    /// Writes the line of a request. Never waits: a line that there is no room for is dropped and
+    /// counted.
+    pub fn write(&self, record: &Record<'_>) {
+        if self.sink.is_off() {
+            return;
+        }
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            append_line(&self.format, record, line);
+            self.sink.write(line);
+            line.shrink_to(KEPT_BUFFER);
+        });
+    }
+
+    /// Where the lines go: to reopen it, and to ask what it has dropped.
+    pub fn sink(&self) -> &Sink {
+        &self.sink
+    }
+
+    /// Takes no more lines and writes out what was accepted; see [`Sink::close`].
+    pub fn close(&self, limit: Duration) -> bool {
+        self.sink.close(limit)
+    }
+}
+
+/// Appends the line of a request, without the line break at its end.
+pub fn append_line(format: &LogFormat, record: &Record<'_>, out: &mut Vec<u8>) {
+    match format {
+        LogFormat::Json => append_json(record, out),
+        LogFormat::Combined => append_combined(record, out),
+        LogFormat::Template(template) => template.render(&Escaped(record), out),
+    }
+}
+
+/// `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer"
+/// "$http_user_agent"`; the user is always `-`.
+fn append_combined(record: &Record<'_>, out: &mut Vec<u8>) {
+    const LAYOUT: &[(&str, Variable)] = &[
+        ("", Variable::ClientAddress),
+        (" - - [", Variable::TimeLocal),
+        ("] \"", Variable::RequestMethod),
+        (" ", Variable::RequestTarget),
+        (" ", Variable::ServerProtocol),
+        ("\" ", Variable::Status),
+        (" ", Variable::BodyBytesSent),
+        (" \"", Variable::RequestHeader(REFERER)),
+        ("\" \"", Variable::RequestHeader(USER_AGENT)),
+    ];
+    for (before, variable) in LAYOUT {
+        out.extend_from_slice(before.as_bytes());
+        Escaped(record).append(variable, out);
+    }
+    out.push(b'"');
+}
+
+/// A record whose every value is harmless in a line, and `-` where there is none.
+struct Escaped<'a>(&'a Record<'a>);
+
+impl Values for Escaped<'_> {
+    fn append(&self, variable: &Variable, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.0.append(variable, out);
+        if out.len() == start {
+            out.push(b'-');
+        } else {
+            escape_for_line(out, start);
+        }
+    }
+}
+
+/// How a value is written in JSON.
+enum Shape {
+    Text,
+    /// The variable's text is a JSON number as it is.
+    Number,
+}
+
+/// The keys of a JSON line, in order; a reader may count on both. New ones come at the end.
+#[rustfmt::skip] // One key, one line.
+const KEYS: &[(&str, Shape, Variable)] = &[
+    ("time_iso8601", Shape::Text, Variable::TimeIso8601),
+    ("msec", Shape::Number, Variable::Milliseconds),
+    ("request_id", Shape::Text, Variable::RequestId),
+    ("listener", Shape::Text, Variable::Listener),
+    ("remote_addr", Shape::Text, Variable::ClientAddress),
+    ("remote_port", Shape::Number, Variable::ClientPort),
+    ("realip_remote_addr", Shape::Text, Variable::PeerAddress),
+    ("scheme", Shape::Text, Variable::Scheme),
+    ("request_method", Shape::Text, Variable::RequestMethod),
+    ("host", Shape::Text, Variable::Host),
+    ("request_uri", Shape::Text, Variable::RequestTarget),
+    ("server_protocol", Shape::Text, Variable::ServerProtocol),
+    ("http_referer", Shape::Text, Variable::RequestHeader(REFERER)),
+    ("http_user_agent", Shape::Text, Variable::RequestHeader(USER_AGENT)),
+    ("request_length", Shape::Number, Variable::RequestLength),
+    ("route", Shape::Text, Variable::Route),
+    ("upstream", Shape::Text, Variable::Upstream),
+    ("attempts", Shape::Number, Variable::Attempts),
+    ("upstream_addr", Shape::Text, Variable::UpstreamAddress),
+    ("upstream_status", Shape::Text, Variable::UpstreamStatus),
+    ("upstream_connect_time", Shape::Text, Variable::UpstreamConnectTime),
+    ("upstream_header_time", Shape::Text, Variable::UpstreamHeaderTime),
+    ("upstream_response_time", Shape::Text, Variable::UpstreamResponseTime),
+    ("status", Shape::Number, Variable::Status),
+    ("bytes_sent", Shape::Number, Variable::BytesSent),
+    ("body_bytes_sent", Shape::Number, Variable::BodyBytesSent),
+    ("request_time", Shape::Number, Variable::RequestTime),
+    ("error", Shape::Text, Variable::Error),
+];
+
+fn append_json(record: &Record<'_>, out: &mut Vec<u8>) {
+    for (index, (key, shape, variable)) in KEYS.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"{\"" } else { b",\"" });
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(b"\":");
+        append_json_value(record, shape, variable, out);
+    }
+    out.push(b'}');
+}
+
+fn append_json_value(record: &Record<'_>, shape: &Shape, variable: &Variable, out: &mut Vec<u8>) {
+    let value = out.len();
+    if let Shape::Text = shape {
+        out.push(b'"');
+    }
+    let content = out.len();
+    record.append(variable, out);
+    if out.len() == content {
+        out.truncate(value);
+        out.extend_from_slice(b"null");
+    } else if let Shape::Text = shape {
+        escape_for_json(out, content);
+        out.push(b'"');
+    }
+}

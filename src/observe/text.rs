@@ -1,0 +1,192 @@
+//! Numbers, times and addresses as text, appended to a buffer.
+//!
+//! These run for every field of every log line, and so do without `format!`: integers through
+//! `itoa`, calendar dates through `time`, and the fixed layouts around them by hand. Times are in
+//! UTC, whatever the machine's time zone: reading a time zone is not safe in a process with
+//! threads, and logs of several machines must sort together.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use time::OffsetDateTime;
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// `42`
+pub(super) fn append_integer(number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Seconds with milliseconds, cut off and not rounded, as nginx prints them: `0.012`.
+pub(super) fn append_seconds(duration: Duration, out: &mut Vec<u8>) {
+    append_integer(duration.as_secs(), out);
+    out.push(b'.');
+    append_padded(duration.subsec_millis(), 3, out);
+}
+
+/// `1795378391.120`; a time before 1970 counts as 1970.
+pub(super) fn append_unix_time(time: SystemTime, out: &mut Vec<u8>) {
+    append_seconds(
+        time.duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default(),
+        out,
+    );
+}
+
+/// `22/Nov/2026:20:13:11 +0000`
+pub(super) fn append_common_log_time(time: SystemTime, out: &mut Vec<u8>) {
+    let time = calendar(time);
+    append_padded(time.day().into(), 2, out);
+    out.push(b'/');
+    let month = MONTHS
+        .get(usize::from(u8::from(time.month())) - 1)
+        .unwrap_or(&"");
+    out.extend_from_slice(month.as_bytes());
+    out.push(b'/');
+    append_padded(time.year().unsigned_abs(), 4, out);
+    out.push(b':');
+    append_time_of_day(time, out);
+    out.extend_from_slice(b" +0000");
+}
+
+/// `2026-11-22T20:13:11+00:00`
+pub(super) fn append_iso8601_time(time: SystemTime, out: &mut Vec<u8>) {
+    let time = calendar(time);
+    append_padded(time.year().unsigned_abs(), 4, out);
+    out.push(b'-');
+    append_padded(u8::from(time.month()).into(), 2, out);
+    out.push(b'-');
+    append_padded(time.day().into(), 2, out);
+    out.push(b'T');
+    append_time_of_day(time, out);
+    out.extend_from_slice(b"+00:00");
+}
+
+/// `192.0.2.1` or `2001:db8::1`
+pub(super) fn append_address(address: IpAddr, out: &mut Vec<u8>) {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, rest @ ..] = address.octets();
+            append_integer(first.into(), out);
+            for octet in rest {
+                out.push(b'.');
+                append_integer(octet.into(), out);
+            }
+        }
+        // The rules of RFC 5952 are the standard library's to know; writing to a Vec does not fail.
+        IpAddr::V6(address) => drop(write!(out, "{address}")),
+    }
+}
+
+/// The date and time in UTC; a time before 1970 or after the year 9999 counts as 1970.
+fn calendar(time: SystemTime) -> OffsetDateTime {
+    let since_epoch = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since_epoch.as_secs())
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+fn append_time_of_day(time: OffsetDateTime, out: &mut Vec<u8>) {
+    append_padded(time.hour().into(), 2, out);
+    out.push(b':');
+    append_padded(time.minute().into(), 2, out);
+    out.push(b':');
+    append_padded(time.second().into(), 2, out);
+}
+
+fn append_padded(number: u32, width: usize, out: &mut Vec<u8>) {
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(number).as_bytes();
+    out.resize(out.len() + width.saturating_sub(digits.len()), b'0');
+    out.extend_from_slice(digits);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(append: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        append(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn seconds_have_three_decimals_and_are_cut_off() {
+        assert_eq!(
+            text(|out| append_seconds(Duration::from_micros(12_999), out)),
+            "0.012"
+        );
+        assert_eq!(
+            text(|out| append_seconds(Duration::from_millis(61_007), out)),
+            "61.007"
+        );
+        assert_eq!(text(|out| append_seconds(Duration::ZERO, out)), "0.000");
+    }
+
+    #[test]
+    fn times_are_printed_as_nginx_prints_them_in_utc() {
+        let time = at(1_795_378_391) + Duration::from_millis(120);
+        assert_eq!(
+            text(|out| append_common_log_time(time, out)),
+            "22/Nov/2026:20:13:11 +0000"
+        );
+        assert_eq!(
+            text(|out| append_iso8601_time(time, out)),
+            "2026-11-22T20:13:11+00:00"
+        );
+        assert_eq!(text(|out| append_unix_time(time, out)), "1795378391.120");
+    }
+
+    #[test]
+    fn a_leap_day_and_small_numbers_are_padded() {
+        assert_eq!(
+            text(|out| append_common_log_time(at(1_709_168_523), out)),
+            "29/Feb/2024:01:02:03 +0000"
+        );
+        assert_eq!(
+            text(|out| append_iso8601_time(at(1_709_168_523), out)),
+            "2024-02-29T01:02:03+00:00"
+        );
+    }
+
+    #[test]
+    fn a_time_out_of_all_bounds_is_printed_and_does_not_panic() {
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(text(|out| append_unix_time(before, out)), "0.000");
+        assert_eq!(
+            text(|out| append_iso8601_time(before, out)),
+            "1970-01-01T00:00:00+00:00"
+        );
+        assert_eq!(
+            text(|out| append_iso8601_time(at(1 << 60), out)),
+            "1970-01-01T00:00:00+00:00"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_is_printed_as_the_standard_library_prints_it(address: IpAddr) {
+            prop_assert_eq!(text(|out| append_address(address, out)), address.to_string());
+        }
+
+        #[test]
+        fn a_date_is_the_one_that_another_library_says(seconds in 0u64..253_402_300_800) {
+            let http = httpdate::fmt_http_date(at(seconds));
+            let [_, day, month, year, time, _] = http.split(' ').collect::<Vec<_>>()[..] else { panic!("{http}") };
+            let expected = format!("{day}/{month}/{year}:{time} +0000");
+            prop_assert_eq!(text(|out| append_common_log_time(at(seconds), out)), expected);
+        }
+    }
+}

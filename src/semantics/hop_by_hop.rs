@@ -1,0 +1,137 @@
+//! Headers that end at this hop.
+//!
+//! A proxy takes out what speaks about one connection only: the fields below, and those that the sender names in
+//! `Connection` (RFC 9110 §7.6.1; `Keep-Alive` RFC 2068 §19.7.1; `Proxy-Connection` RFC 9112 appendix C.2.2).
+//! `Trailer` is among them because trailers do not cross either (RFC 9110 §6.5.1). `Proxy-Authenticate` and
+//! `Proxy-Authorization` pass: RFC 9110 §11.7 lets a proxy relay them, and nothing here consumes them.
+//!
+//! A sender may not nominate what is meant for all recipients (§7.6.1), and a client that does wants to strip
+//! `Cookie`, `Host` or `X-Forwarded-For` off its request before the backend sees it. Such nominations are ignored:
+//! the header stays.
+
+use http::header::{
+    AGE, AUTHORIZATION, CACHE_CONTROL, CONNECTION, COOKIE, DATE, ETAG, EXPECT, EXPIRES, FORWARDED,
+    HOST, LAST_MODIFIED, LOCATION, MAX_FORWARDS, ORIGIN, PRAGMA, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, RANGE, REFERER, RETRY_AFTER, SERVER, SET_COOKIE,
+    STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VARY, VIA,
+    WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Whether a header ends at every hop, nominated or not.
+pub fn is_hop_by_hop(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(name)
+}
+
+/// The headers that `Connection` lines nominate, in order. Options that are no header (`close`), names that HTTP does
+/// not allow and headers meant for all recipients are passed over.
+pub fn nominated<'a>(
+    connection: impl Iterator<Item = &'a HeaderValue>,
+) -> impl Iterator<Item = HeaderName> {
+    connection
+        .flat_map(options)
+        .filter(|option| !option.eq_ignore_ascii_case(b"close"))
+        .filter_map(|option| HeaderName::from_bytes(option).ok())
+        .filter(|name| !is_end_to_end(name))
+}
+
+/// The names that are there and must not cross, each once. Nothing is allocated when there are none.
+///
+/// With `keep_upgrade` (see [`asks_for_websocket`]) `Upgrade` is not among them. `Connection` always is: the sender's
+/// options are not ours, so a proxy that passes an upgrade on writes `Connection: upgrade` itself.
+pub fn to_remove(headers: &HeaderMap, keep_upgrade: bool) -> Vec<HeaderName> {
+    let mut names: Vec<HeaderName> = HOP_BY_HOP
+        .into_iter()
+        .filter(|name| headers.contains_key(name) && !(keep_upgrade && *name == UPGRADE))
+        .collect();
+    for name in nominated(headers.get_all(CONNECTION).iter()) {
+        if headers.contains_key(&name) && !is_hop_by_hop(&name) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Whether a request asks to become a WebSocket and nothing else (RFC 6455 §4.2.1).
+///
+/// Any other protocol in `Upgrade` makes it false: a backend that is allowed to switch to `h2c` would leave every
+/// rule of the proxy behind.
+pub fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    let mut connection = headers.get_all(CONNECTION).iter().flat_map(options);
+    let mut protocols = headers.get_all(UPGRADE).iter().flat_map(options).peekable();
+    protocols.peek().is_some()
+        && protocols.all(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+        && connection.any(|option| option.eq_ignore_ascii_case(b"upgrade"))
+}
+
+const HOP_BY_HOP: [HeaderName; 7] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Meant for all recipients, or written by us: no `Connection` takes these away.
+const END_TO_END: [HeaderName; 27] = [
+    AGE,
+    AUTHORIZATION,
+    CACHE_CONTROL,
+    COOKIE,
+    DATE,
+    ETAG,
+    EXPECT,
+    EXPIRES,
+    FORWARDED,
+    HOST,
+    LAST_MODIFIED,
+    LOCATION,
+    MAX_FORWARDS,
+    ORIGIN,
+    PRAGMA,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    RANGE,
+    REFERER,
+    RETRY_AFTER,
+    SERVER,
+    SET_COOKIE,
+    STRICT_TRANSPORT_SECURITY,
+    USER_AGENT,
+    VARY,
+    VIA,
+    WWW_AUTHENTICATE,
+];
+
+/// Families of the same kind.
+const END_TO_END_PREFIXES: [&str; 8] = [
+    "accept",
+    "access-control-",
+    "content-",
+    "if-",
+    "sec-",
+    "x-forwarded-",
+    "x-real-ip",
+    "x-request-id",
+];
+
+fn is_end_to_end(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    END_TO_END.contains(name)
+        || END_TO_END_PREFIXES
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+}
+
+/// The members of a comma-separated line, without empty ones.
+fn options(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    line.as_bytes()
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|option| !option.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+//! HTTP's own rules as pure functions.
+//!
+//! Everything here takes bytes, text and addresses and gives back an answer: no I/O, no clock, no randomness, no
+//! Pingora type. So the running proxy, `explain` and the property tests run the same code. What a request means
+//! stands here; what Evenkeel does with it (which route, which backend) stands in the rooms above.
+//!
+//! | file | question | source |
+//! |---|---|---|
+//! | [`authority`] | who is asked for: `Host`, `:authority` | RFC 3986 §3.2, RFC 9110 §7.2 |
+//! | [`client_ip`] | who asks, behind trusted proxies | RFC 7239 §5.2, §8.1 |
+//! | [`forwarded`] | what a backend is told about both | RFC 7239 §4 |
+//! | [`headers`] | the door through which header lines are edited | RFC 9110 §5.1 |
+//! | [`hop_by_hop`] | what ends at this hop | RFC 9110 §7.6.1 |
+//! | [`path`] | what a route compares | RFC 3986 §2, §3.3 |
+//! | [`request_id`] | the name of one request | RFC 9562 §5.7 |
+//! | [`rfc7239`] | the grammar of `Forwarded` | RFC 7239 §4 |
+
+pub mod authority;
+pub mod client_ip;
+pub mod forwarded;
+pub mod framing;
+pub mod headers;
+pub mod hop_by_hop;
+pub mod path;
+pub mod request_id;
+pub mod rfc7239;
