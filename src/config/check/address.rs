@@ -1,0 +1,93 @@
+//! Addresses that are bound twice, and the names of those who bind them.
+
+use crate::config::Listener;
+use crate::config::embedded_backend::EmbeddedBackendEntry;
+use crate::config::file::File;
+use crate::config::reader::Reader;
+use crate::config::spot::Entry;
+use std::net::SocketAddr;
+
+pub(super) fn listeners(file: &File, reader: &mut Reader<'_>) {
+    let entries = file.listeners.0.iter().filter_map(|entry| match entry {
+        Entry::Given(place, entry) => Some((place, entry)),
+        Entry::Absent | Entry::Refused(_) => None,
+    });
+    let mut earlier: Vec<Listener> = Vec::new();
+    for (place, entry) in entries {
+        let listener = entry.listener();
+        let address_place = entry.address.place.as_ref().unwrap_or(place);
+        let name_place = entry.name.as_ref().and_then(|name| name.place.as_ref());
+        if let Some(other) = earlier
+            .iter()
+            .find(|other| collide(other.address, listener.address))
+        {
+            reader.fault_at(address_place, format!("the listener {:?} has this address already; choose another port, or remove one of them", other.name));
+        } else if earlier.iter().any(|other| other.name == listener.name) {
+            reader.fault_at(
+                name_place.unwrap_or(address_place),
+                format!(
+                    "another listener is called {:?} already; give this one a `name` of its own",
+                    listener.name
+                ),
+            );
+        }
+        earlier.push(listener);
+    }
+}
+
+/// Whether both cannot be bound at once. Port 0 is a free port each time.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let covers = |one: SocketAddr, other: SocketAddr| {
+        one.ip().is_unspecified() && one.is_ipv4() == other.is_ipv4()
+    };
+    one.port() != 0
+        && one.port() == other.port()
+        && (one.ip() == other.ip() || covers(one, other) || covers(other, one))
+}
+
+pub(super) fn embedded_backends(file: &File, reader: &mut Reader<'_>) {
+    let listeners: Vec<SocketAddr> = file
+        .listeners
+        .0
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Given(_, entry) => Some(entry.listener().address),
+            Entry::Absent | Entry::Refused(_) => None,
+        })
+        .collect();
+    let mut earlier: Vec<&EmbeddedBackendEntry> = Vec::new();
+    for entry in &file.embedded_backends {
+        let address = entry.address.value.address;
+        if let Some(place) = &entry.address.place {
+            if listeners.iter().any(|listener| collide(*listener, address)) {
+                reader.fault_at(
+                    place,
+                    "a listener has this address already; choose another port",
+                );
+            } else if earlier
+                .iter()
+                .any(|other| collide(other.address.value.address, address))
+            {
+                reader.fault_at(
+                    place,
+                    "another embedded backend has this address already; choose another port",
+                );
+            }
+        }
+        if let (Some(place), true) = (
+            &entry.name.place,
+            earlier
+                .iter()
+                .any(|other| other.name.value == entry.name.value),
+        ) {
+            reader.fault_at(
+                place,
+                format!(
+                    "another embedded backend is called {:?} already; choose another name",
+                    entry.name.value.0
+                ),
+            );
+        }
+        earlier.push(entry);
+    }
+}

@@ -1,0 +1,95 @@
+//! `listeners`: where clients connect.
+
+use super::read::Word;
+use super::schema;
+use super::section::section;
+use super::spot::Spot;
+use super::text::Name;
+use std::net::SocketAddr;
+
+/// One address that accepts connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// IP address and port.
+    pub address: SocketAddr,
+    /// Its name in routes, logs and metrics; the address as written when none is given.
+    pub name: String,
+}
+
+section! {
+    /// One address that accepts connections from clients.
+    pub(super) struct ListenerEntry {
+        /// IP address and port to listen on; `0.0.0.0` is every IPv4 address of this machine, `[::]` every address.
+        pub(super) address: Spot<ListenAddress>,
+        /// Its name in routes, logs and metrics; the address by default.
+        pub(super) name: Option<Spot<Name>>,
+    }
+}
+
+impl ListenerEntry {
+    pub(super) fn listener(&self) -> Listener {
+        let ListenAddress { address, written } = &self.address.value;
+        Listener {
+            address: *address,
+            name: self
+                .name
+                .as_ref()
+                .map_or_else(|| written.clone(), |name| name.value.0.clone()),
+        }
+    }
+}
+
+/// An address to listen on, and how it was written.
+#[derive(Clone, Debug)]
+pub(super) struct ListenAddress {
+    pub(super) address: SocketAddr,
+    written: String,
+}
+
+impl Word for ListenAddress {
+    const EXAMPLE: &'static str = "0.0.0.0:8080";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.starts_with("unix:") {
+            return Err(
+                "Unix sockets are not built yet in this version; write an IP address and port"
+                    .to_owned(),
+            );
+        }
+        let address = text
+            .parse()
+            .map_err(|_| format!("{text:?} is no IP address and port; {}", advice(text)))?;
+        let written = text.to_owned();
+        Ok(ListenAddress { address, written })
+    }
+
+    fn schema() -> serde_json::Value {
+        schema::text_like("^.+:[0-9]+$")
+    }
+}
+
+/// What was probably meant.
+fn advice(text: &str) -> String {
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    if is_port(text) {
+        return format!(
+            "write `0.0.0.0:{text}` for every address of this machine, or `127.0.0.1:{text}` for this machine alone"
+        );
+    }
+    match text.rsplit_once(':') {
+        Some(("" | "*", port)) if is_port(port) => {
+            format!("write `0.0.0.0:{port}` for every address of this machine")
+        }
+        Some(("localhost", port)) if is_port(port) => format!("write `127.0.0.1:{port}`"),
+        Some((host, port)) if is_port(port) && host.contains(':') => {
+            format!("write IPv6 addresses in brackets, such as `[::1]:{port}`")
+        }
+        Some((host, port)) if is_port(port) => format!(
+            "{host:?} is not an IP address of this machine; write for example `0.0.0.0:{port}`"
+        ),
+        Some((host, _)) if host.parse::<std::net::Ipv4Addr>().is_ok() => {
+            "a port is a number from 1 to 65535".to_owned()
+        }
+        _ => "write for example `0.0.0.0:8080`".to_owned(),
+    }
+}

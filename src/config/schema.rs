@@ -1,0 +1,144 @@
+//! The file's schema, for editors (`evenkeel schema`) and for the tests that hold documentation and code together.
+//!
+//! It is put together from what the types say of themselves (`Read::schema`); nothing about any key stands here, but
+//! which keys of the contract are not built yet, so that an operator who has read of one is not told that it is a typo.
+
+use super::file::File;
+use super::read::Read;
+use serde_json::{Map, Value, json};
+
+/// Keys that will exist in a later version, as paths; each is refused until it does.
+pub(super) const NOT_BUILT: &[&str] = &[
+    "admin",
+    "server.user",
+    "server.upgrade_socket",
+    "listeners[].protocols",
+    "listeners[].tls",
+    "listeners[].proxy_protocol",
+    "listeners[].timeouts",
+    "listeners[].limits",
+    "upstreams.*.backends[].backup",
+    "upstreams.*.backends[].max_requests",
+    "upstreams.*.backends[].state",
+    "upstreams.*.sticky",
+    "upstreams.*.health_check.grpc",
+    "upstreams.*.outlier",
+    "upstreams.*.slow_start",
+    "upstreams.*.retry",
+    "upstreams.*.connections.http2_streams",
+    "upstreams.*.protocol",
+    "upstreams.*.tls",
+    "upstreams.*.queue",
+    "routes[].filters",
+    "routes[].split",
+    "routes[].redirect",
+];
+
+/// The JSON Schema of the file (draft 2020-12).
+pub fn schema() -> Value {
+    let mut schema = File::schema();
+    if let Some(root) = schema.as_object_mut() {
+        root.insert(
+            "$schema".to_owned(),
+            json!("https://json-schema.org/draft/2020-12/schema"),
+        );
+        root.insert("title".to_owned(), json!("Evenkeel configuration"));
+    }
+    schema
+}
+
+/// Every path of the file, sorted: `listeners[].address`, `upstreams.*.balance`.
+pub fn paths() -> Vec<String> {
+    let mut paths = Vec::new();
+    collect(&File::schema(), "", &mut paths);
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+fn collect(schema: &Value, path: &str, paths: &mut Vec<String>) {
+    for (key, below) in schema["properties"].as_object().into_iter().flatten() {
+        let path = match path {
+            "" => key.clone(),
+            path => format!("{path}.{key}"),
+        };
+        collect(below, &path, paths);
+        paths.push(path);
+    }
+    if schema["items"].is_object() {
+        collect(&schema["items"], &format!("{path}[]"), paths);
+    }
+    if schema["additionalProperties"].is_object() {
+        collect(&schema["additionalProperties"], &format!("{path}.*"), paths);
+    }
+    for choice in schema["anyOf"].as_array().into_iter().flatten() {
+        collect(choice, path, paths);
+    }
+}
+
+/// The schema of one section, put together key by key.
+pub(super) struct Section {
+    about: String,
+    properties: Map<String, Value>,
+    required: Vec<Value>,
+}
+
+impl Section {
+    pub(super) fn new(about: &str) -> Self {
+        Section {
+            about: sentence(about),
+            properties: Map::new(),
+            required: Vec::new(),
+        }
+    }
+
+    /// Adds a key. `about` is its documentation.
+    pub(super) fn key(
+        &mut self,
+        key: &str,
+        about: &str,
+        mut schema: Value,
+        default: Option<Value>,
+        required: bool,
+    ) {
+        if let Some(schema) = schema.as_object_mut() {
+            schema.insert("description".to_owned(), json!(sentence(about)));
+            if let Some(default) = default {
+                schema.insert("default".to_owned(), default);
+            }
+        }
+        self.properties.insert(key.to_owned(), schema);
+        if required {
+            self.required.push(json!(key));
+        }
+    }
+
+    pub(super) fn finish(self) -> Value {
+        let mut schema = json!({
+            "type": "object",
+            "description": self.about,
+            "properties": self.properties,
+            "additionalProperties": false,
+        });
+        if !self.required.is_empty() {
+            schema["required"] = Value::Array(self.required);
+        }
+        schema
+    }
+}
+
+/// Documentation as one line: the lines of a comment are joined.
+fn sentence(comment: &str) -> String {
+    comment.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The schema of text that must look like this, or come from the environment.
+pub(super) fn text_like(pattern: &str) -> Value {
+    json!({"type": "string", "pattern": format!("{pattern}|\\$\\{{")})
+}
+
+/// The schema of one of these words, or a value from the environment.
+pub(super) fn one_of<T>(words: &[(&str, T)]) -> Value {
+    let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    json!({"anyOf": [{"enum": words}, {"type": "string", "pattern": "\\$\\{"}]})
+}

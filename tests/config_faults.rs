@@ -1,0 +1,10 @@
+//! The configuration file from the outside: its faults, its documentation, and its laws.
+
+#[path = "config/faults.rs"]
+mod faults;
+#[path = "config/properties.rs"]
+mod properties;
+#[path = "config/reading.rs"]
+mod reading;
+#[path = "config/reference.rs"]
+mod reference;
