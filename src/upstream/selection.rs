@@ -1,0 +1,182 @@
+//! A policy, seen as Pingora's `BackendSelection`.
+//!
+//! Pingora's `LoadBalancer` asks an iterator for candidates until it is given one that it accepts. The policy's first answer is normally
+//! taken; each time the iterator is asked again, the answer before was refused (tried by this request already, or just gone), so its turn
+//! is given back to the policy and the next best is asked for.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use pingora_load_balancing::Backend as Listed;
+use pingora_load_balancing::selection::{BackendIter, BackendSelection};
+
+use super::backend::Backend;
+use super::balance::{Policy, Request, RoundRobin};
+use super::discovery::listed;
+use super::roster::{Lineup, Roster};
+use crate::clock::Clock;
+use crate::config;
+
+/// What a selection is made from.
+pub(super) struct Parts {
+    pub(super) roster: Arc<Roster>,
+    pub(super) policy: Arc<dyn Policy>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Policies count time from here.
+    pub(super) epoch: Instant,
+}
+
+impl Parts {
+    pub(super) fn new(
+        balance: config::Balance,
+        roster: Arc<Roster>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let policy = match balance {
+            config::Balance::RoundRobin => Arc::new(RoundRobin::default()),
+        };
+        let epoch = clock.now();
+        Self {
+            roster,
+            policy,
+            clock,
+            epoch,
+        }
+    }
+}
+
+/// One lineup with the policy that chooses from it.
+pub(super) struct Selection {
+    lineup: Arc<Lineup>,
+    /// The lineup as Pingora lists it: same order, same indexes.
+    listed: Vec<Listed>,
+    policy: Arc<dyn Policy>,
+    clock: Arc<dyn Clock>,
+    epoch: Instant,
+}
+
+impl BackendSelection for Selection {
+    type Iter = Candidates;
+    type Config = Parts;
+
+    fn build_with_config(_: &BTreeSet<Listed>, parts: &Parts) -> Self {
+        let lineup = parts.roster.lineup();
+        Self {
+            listed: lineup
+                .backends
+                .iter()
+                .map(|backend| listed(backend.address()))
+                .collect(),
+            lineup,
+            policy: Arc::clone(&parts.policy),
+            clock: Arc::clone(&parts.clock),
+            epoch: parts.epoch,
+        }
+    }
+
+    /// Pingora asks for this one only where no configuration was given, which is never the case here.
+    fn build(backends: &BTreeSet<Listed>) -> Self {
+        let roster = Arc::new(Roster::new(false));
+        let clock = Arc::new(crate::clock::SystemClock);
+        let parts = Parts::new(config::Balance::RoundRobin, roster, clock);
+        Self::build_with_config(backends, &parts)
+    }
+
+    fn iter(self: &Arc<Self>, key: &[u8]) -> Candidates {
+        Candidates {
+            selection: Arc::clone(self),
+            key: key.to_vec(),
+            refused: Vec::new(),
+            last: None,
+        }
+    }
+}
+
+/// The backends for one request, best first.
+pub(super) struct Candidates {
+    selection: Arc<Selection>,
+    key: Vec<u8>,
+    refused: Vec<usize>,
+    last: Option<usize>,
+}
+
+impl BackendIter for Candidates {
+    fn next(&mut self) -> Option<&Listed> {
+        let selection = &*self.selection;
+        let members = &selection.lineup.members;
+        if let Some(refused) = self.last.take() {
+            selection.policy.hand_back(members, refused);
+            self.refused.push(refused);
+        }
+        self.last = selection.policy.pick(
+            members,
+            &mut Request {
+                key: &self.key,
+                now: selection
+                    .clock
+                    .now()
+                    .saturating_duration_since(selection.epoch),
+                random: &mut || 0,
+                excluded: &self.refused,
+            },
+        );
+        selection.listed.get(self.last?)
+    }
+}
+
+/// One attempt in flight. Dropping it gives the count back, also when the client went away and the request was dropped midway.
+pub struct InFlight {
+    upstream_load: Arc<AtomicUsize>,
+    lineup: Arc<Lineup>,
+    policy: Arc<dyn Policy>,
+    backend: Arc<Backend>,
+}
+
+impl InFlight {
+    /// Counts an attempt at `backend`; `None` when it takes no more.
+    pub(super) fn begin(
+        backend: &Arc<Backend>,
+        lineup: &Arc<Lineup>,
+        policy: &Arc<dyn Policy>,
+        upstream_load: &Arc<AtomicUsize>,
+    ) -> Option<Self> {
+        if !backend.member().begin() {
+            return None;
+        }
+        backend.count_request();
+        upstream_load.fetch_add(1, Ordering::Relaxed);
+        Some(Self {
+            upstream_load: Arc::clone(upstream_load),
+            lineup: Arc::clone(lineup),
+            policy: Arc::clone(policy),
+            backend: Arc::clone(backend),
+        })
+    }
+
+    /// The backend the attempt is made at.
+    pub fn backend(&self) -> &Arc<Backend> {
+        &self.backend
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.backend.member().end();
+        self.upstream_load.fetch_sub(1, Ordering::Relaxed);
+        if let Some(index) = self.lineup.index(self.backend.address()) {
+            self.policy.released(&self.lineup.members, index);
+        }
+    }
+}
+
+impl fmt::Debug for InFlight {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_tuple("InFlight")
+            .field(&self.backend.label())
+            .finish()
+    }
+}

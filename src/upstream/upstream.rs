@@ -1,0 +1,143 @@
+//! A named group of backends that serve the same thing.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pingora_load_balancing::{Backends, LoadBalancer};
+
+use super::backend::{Backend, Health};
+use super::balance::Policy;
+use super::discovery::Discovery;
+use super::health::{Verdicts, Watch};
+use super::roster::Roster;
+use super::selection::{InFlight, Parts, Selection};
+use crate::clock::Clock;
+use crate::config::{self, BackendAddress};
+
+/// How often names are resolved again.
+const RESOLVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A named group of backends, the policy that chooses among them, and what is known of their health.
+pub struct Upstream {
+    config: config::Upstream,
+    roster: Arc<Roster>,
+    policy: Arc<dyn Policy>,
+    balancer: LoadBalancer<Selection>,
+    /// Requests in flight at all of its backends.
+    load: Arc<AtomicUsize>,
+}
+
+impl Upstream {
+    /// An upstream without backends: the first [`Self::discover`] brings them. Nothing is contacted.
+    pub fn new(config: config::Upstream, clock: &Arc<dyn Clock>) -> Self {
+        let roster = Arc::new(Roster::new(config.health_check.is_some()));
+        let parts = Parts::new(config.balance, Arc::clone(&roster), Arc::clone(clock));
+        let policy = Arc::clone(&parts.policy);
+        let discovery = Discovery::new(config.clone(), Arc::clone(&roster));
+        let mut balancer = LoadBalancer::from_backends_with_config(
+            Backends::new(Box::new(discovery)),
+            Some(parts),
+        );
+        balancer.set_health_check(Box::new(Verdicts(Arc::clone(&roster))));
+        Self {
+            config,
+            roster,
+            policy,
+            balancer,
+            load: Arc::default(),
+        }
+    }
+
+    /// Its name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Its backends, in the order of the file.
+    pub fn backends(&self) -> Vec<Arc<Backend>> {
+        self.roster.lineup().backends.clone()
+    }
+
+    /// The backend for the next attempt, counted from now on; `tried` tells which ones this request must not get again.
+    pub fn pick(&self, tried: &dyn Fn(&Backend) -> bool) -> Option<InFlight> {
+        let lineup = self.roster.lineup();
+        let taken = RefCell::new(None);
+        self.balancer
+            .select_with(&[], lineup.backends.len(), |listed, healthy| {
+                let backend = listed
+                    .addr
+                    .as_inet()
+                    .and_then(|address| lineup.find(*address));
+                let Some(backend) = backend.filter(|backend| healthy && !tried(backend)) else {
+                    return false;
+                };
+                let in_flight = InFlight::begin(backend, &lineup, &self.policy, &self.load);
+                let is_taken = in_flight.is_some();
+                taken.replace(in_flight);
+                is_taken
+            });
+        taken.into_inner()
+    }
+
+    /// Whether [`Self::pick`] could find a backend now.
+    pub fn has_available(&self, tried: &dyn Fn(&Backend) -> bool) -> bool {
+        let lineup = self.roster.lineup();
+        let mut backends = lineup.backends.iter();
+        backends.any(|backend| backend.health() == Health::Up && !tried(backend))
+    }
+
+    /// Whether a connection that is opened now may be kept for later requests.
+    ///
+    /// Pingora's pool knows no limit for one upstream. Connections are only opened when no idle one is left, so those that are kept are at
+    /// most as many as the requests that were in flight when they were opened.
+    pub fn keeps_another_connection(&self) -> bool {
+        self.load.load(Ordering::Relaxed) <= self.config.connections.keepalive
+    }
+
+    /// How the operator configured it.
+    pub fn config(&self) -> &config::Upstream {
+        &self.config
+    }
+
+    /// Finds the backends' addresses, once.
+    pub async fn discover(&self) {
+        // The discovery logs what it could not resolve, and never fails as a whole.
+        let _ = self.balancer.update().await;
+    }
+
+    /// When to call [`Self::discover`] again, if ever.
+    pub fn discovery_interval(&self) -> Option<Duration> {
+        let mut backends = self.config.backends.iter();
+        backends
+            .any(|backend| matches!(backend.address, BackendAddress::Name { .. }))
+            .then_some(RESOLVE_INTERVAL)
+    }
+
+    /// The watch over the backends' health, if they are checked.
+    pub fn watch(&self) -> Option<Watch> {
+        let check = self.config.health_check.clone()?;
+        Some(Watch::new(
+            &self.config.name,
+            check,
+            Arc::clone(&self.roster),
+        ))
+    }
+
+    /// Tells Pingora's load balancer what the watch has found.
+    pub async fn publish_health(&self) {
+        self.balancer.backends().run_health_check(false).await;
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Upstream")
+            .field("name", &self.config.name)
+            .field("roster", &self.roster)
+            .finish_non_exhaustive()
+    }
+}
