@@ -1,0 +1,101 @@
+//! The command line: what was typed, and whom to ask. No logic lives here.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::{self, Checked, Config};
+use crate::server;
+
+/// Wrong usage, or a configuration that cannot be used.
+const WRONG: u8 = 2;
+/// Something failed while running.
+const FAILED: u8 = 1;
+
+/// A programmable HTTP load balancer.
+#[derive(Debug, Parser)]
+#[command(name = "evenkeel", version, about, disable_help_subcommand = true)]
+struct Cli {
+    /// The configuration file
+    #[arg(short, long = "config", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+
+    /// Check the configuration file and exit
+    #[arg(short, long)]
+    test: bool,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the configuration file and exit
+    Check,
+    /// Print the JSON Schema of the configuration file, for editors
+    Schema,
+}
+
+/// Runs the command that was typed; the exit status is 0 when all is well, 1 when running failed, 2 for wrong usage or configuration.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match (&cli.command, cli.test) {
+        (Some(Command::Schema), _) => schema(),
+        (Some(Command::Check), _) | (None, true) => with_config(&cli, check),
+        (None, false) => with_config(&cli, run),
+    }
+}
+
+fn with_config(cli: &Cli, then: fn(&Path, Checked<Config>) -> ExitCode) -> ExitCode {
+    let Some(path) = &cli.config else {
+        let usage = Cli::command().render_usage();
+        return complain(
+            WRONG,
+            &format!("which configuration? Name it: -c FILE\n\n{usage}"),
+        );
+    };
+    match config::load(path) {
+        Ok(config) => then(path, config),
+        Err(faults) => complain(WRONG, &faults.to_string()),
+    }
+}
+
+fn check(path: &Path, _config: Checked<Config>) -> ExitCode {
+    say(&format!("{}: the configuration is good", path.display()))
+}
+
+fn run(_path: &Path, config: Checked<Config>) -> ExitCode {
+    start_log(&config);
+    match server::run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(FAILED, &format!("evenkeel: {error}")),
+    }
+}
+
+fn schema() -> ExitCode {
+    say(&format!("{:#}", config::schema()))
+}
+
+/// `RUST_LOG` wins over the file. Pingora tells of its own life at `info`; what an operator needs of that is told by us.
+fn start_log(config: &Config) {
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| {
+        format!(
+            "pingora=warn,pingora_core=warn,pingora_proxy=warn,pingora_load_balancing=off,{}",
+            config.log.level
+        )
+    });
+    env_logger::Builder::new().parse_filters(&filter).init();
+}
+
+/// To standard output; a reader that went away is no failure.
+fn say(text: &str) -> ExitCode {
+    let _ = writeln!(std::io::stdout(), "{text}");
+    ExitCode::SUCCESS
+}
+
+fn complain(status: u8, text: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
+    ExitCode::from(status)
+}

@@ -1,0 +1,40 @@
+//! Evenkeel: a programmable HTTP load balancer on Cloudflare's Pingora.
+//!
+//! # The life of a request
+//!
+//! ```text
+//! accept ─ connection (deadlines, limits) ─ request_filter: take the snapshot once ─ route match
+//!   ─ upstream_peer: the upstream picks a backend (policy, health) ─ upstream_request_filter: forwarded headers
+//!   ─ backend ─ failed? retry decision ─ response_filter ─ client ─ logging: one record feeds the access log
+//! ```
+//!
+//! These words are the names of the files, of the docs and of the log lines.
+//!
+//! # The layers
+//!
+//! A module uses only what stands before it; `tests/layering.rs` holds this.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`clock`] | where time comes from |
+//! | [`semantics`] | HTTP's rules as pure functions |
+//! | [`template`] | text with variables, compiled once |
+//! | [`config`] | what the operator wrote, typed and checked; the only room that knows YAML |
+//! | [`observe`] | access log |
+//! | [`route`], [`upstream`] | which route, and which backend |
+//! | [`runtime`] | the configuration made alive |
+//! | [`proxy`] | Pingora's callbacks |
+//! | [`server`] | sockets, connections, background work, the end |
+//! | [`cli`] | the command line |
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod observe;
+pub mod proxy;
+pub mod route;
+pub mod runtime;
+pub mod semantics;
+pub mod server;
+pub mod template;
+pub mod upstream;

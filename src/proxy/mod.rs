@@ -1,0 +1,187 @@
+//! Pingora's callbacks.
+//!
+//! [`Proxy`] implements Pingora's `ProxyHttp`; every callback only points to its file under `phase/`. What they share travels in the
+//! request's [`Ctx`]. A failure anywhere becomes a [`failure::Failure`], and that table alone decides what the client sees.
+
+pub mod connection;
+mod ctx;
+pub mod failure;
+mod headers;
+mod phase;
+pub(crate) mod reply;
+
+pub use ctx::Ctx;
+
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use http::HeaderValue;
+use pingora_core::protocols::Digest;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+
+use crate::clock::Clock;
+use crate::observe::access_log::AccessLog;
+use crate::runtime::Live;
+use crate::semantics::request_id;
+
+/// Pingora's engine, driving [`Proxy`].
+pub type HttpProxy = pingora_proxy::HttpProxy<Proxy>;
+
+/// The load balancer, as Pingora's engine drives it.
+#[derive(Debug)]
+pub struct Proxy {
+    live: Arc<Live>,
+    access_log: Arc<AccessLog>,
+    clock: Arc<dyn Clock>,
+    hostname: String,
+}
+
+impl Proxy {
+    /// A proxy that serves each request from the snapshot that is current when the request begins.
+    pub fn new(
+        live: Arc<Live>,
+        access_log: Arc<AccessLog>,
+        clock: Arc<dyn Clock>,
+        hostname: String,
+    ) -> Self {
+        Self {
+            live,
+            access_log,
+            clock,
+            hostname,
+        }
+    }
+
+    fn make_request_id(&self, now: SystemTime) -> HeaderValue {
+        let since_1970 = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let millis = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
+        let mut random = [0; 10];
+        fastrand::fill(&mut random);
+        let mut text = [0; request_id::LENGTH];
+        let text = request_id::make(millis, random).encode(&mut text);
+        HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("-"))
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Proxy {
+    type CTX = Ctx;
+
+    fn new_ctx(&self) -> Ctx {
+        Ctx::new(self.live.snapshot(), self.clock.now(), self.clock.wall())
+    }
+
+    fn on_connection_reuse(
+        &self,
+        _session: &mut Session,
+        ctx: &mut Ctx,
+        carried: Box<dyn std::any::Any + Send + Sync>,
+    ) {
+        connection::recall(ctx, carried);
+    }
+
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+        phase::request::handle(self, session, ctx).await
+    }
+
+    async fn upstream_peer(&self, _session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+        phase::upstream_peer::choose(self, ctx)
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        reused: bool,
+        _peer: &HttpPeer,
+        _fd: RawFd,
+        _digest: Option<&Digest>,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
+        ctx.connected(reused, self.clock.now());
+        Ok(())
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut RequestHeader,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
+        phase::upstream_request::prepare(session, request, ctx)
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _session: &mut Session,
+        response: &mut ResponseHeader,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
+        phase::upstream_response::note(self, response, ctx);
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
+        phase::response::prepare(session, response, ctx)
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        ctx: &mut Ctx,
+        error: Box<Error>,
+    ) -> Box<Error> {
+        phase::failed_attempt::connecting(self, ctx, error)
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        error: Box<Error>,
+        ctx: &mut Ctx,
+        client_reused: bool,
+    ) -> Box<Error> {
+        phase::failed_attempt::exchanging(self, session, ctx, error, client_reused)
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        ctx: &mut Ctx,
+    ) -> FailToProxy {
+        phase::fail::answer(session, error, ctx).await
+    }
+
+    /// The `logging` phase writes one line for a failed request; Pingora's own would be a second.
+    fn suppress_error_log(&self, _session: &Session, _ctx: &Ctx, _error: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _ctx: &Ctx,
+        _error: &Error,
+        _context: ProxyWarnLogContext,
+    ) -> bool {
+        true
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
+        phase::logging::record(self, session, error, ctx);
+    }
+}

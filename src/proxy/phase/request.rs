@@ -1,0 +1,133 @@
+//! The request has arrived: who sent it, which route takes it, and whether the answer is ours.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Version, header};
+use pingora_core::Result;
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+
+use crate::proxy::failure::Failure;
+use crate::proxy::reply::{self, Identity};
+use crate::proxy::{Ctx, Proxy};
+use crate::route;
+use crate::runtime::Action;
+use crate::semantics::{client_ip, request_id};
+
+/// Between two reads of a request's body.
+const BODY_DEADLINE: Duration = Duration::from_secs(60);
+/// Between two writes of an answer.
+const WRITE_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Whether the answer was sent from here.
+pub(in crate::proxy) async fn handle(
+    proxy: &Proxy,
+    session: &mut Session,
+    ctx: &mut Ctx,
+) -> Result<bool> {
+    session.set_read_timeout(Some(BODY_DEADLINE));
+    session.set_write_timeout(Some(WRITE_DEADLINE));
+    identify(proxy, session, ctx);
+    let Some(host) = host(session) else {
+        return refuse(session, ctx, Failure::BadRequest).await;
+    };
+    let found = find_route(session, ctx, &host);
+    drop(host);
+    ctx.set_route(found);
+    let Some(route) = ctx.route() else {
+        return refuse(session, ctx, Failure::NoRoute).await;
+    };
+    match &route.action {
+        Action::Upstream(upstream) => {
+            let upstream = upstream.clone();
+            ctx.upstream = Some(upstream);
+            Ok(false)
+        }
+        Action::Respond(respond) => {
+            let mut header =
+                ResponseHeader::build(respond.status, Some(respond.headers.len() + 4))?;
+            for (_, name, value) in &respond.headers {
+                header.append_header(name.clone(), value.clone())?;
+            }
+            if !respond.body.is_empty() || !is_bodiless(respond.status.as_u16()) {
+                header.insert_header(header::CONTENT_LENGTH, respond.body.len())?;
+            }
+            if let Some((name, id)) = ctx.identity() {
+                header.insert_header(name.to_owned(), id.clone())?;
+            }
+            let body = respond.body.clone();
+            session.drain_request_body().await?;
+            reply::write(session, header, body).await?;
+            Ok(true)
+        }
+    }
+}
+
+/// The client behind the connection, and the request's id.
+fn identify(proxy: &Proxy, session: &Session, ctx: &mut Ctx) {
+    let headers = &session.req_header().headers;
+    let trusted = &ctx.snapshot.trusted_proxies;
+    if let Some(peer) = ctx.peer().map(|peer| peer.ip()) {
+        ctx.peer_is_trusted = trusted.contains(peer);
+        ctx.client = Some(if ctx.peer_is_trusted {
+            client(peer, headers, trusted)
+        } else {
+            peer
+        });
+    }
+    let kept = headers
+        .get(&ctx.snapshot.request_id.name)
+        .filter(|id| ctx.peer_is_trusted && request_id::is_acceptable(id.as_bytes()));
+    ctx.request_id = Some(match kept {
+        Some(id) => id.clone(),
+        None => proxy.make_request_id(ctx.began_wall),
+    });
+}
+
+fn client(peer: IpAddr, headers: &HeaderMap, trusted: &client_ip::TrustedProxies) -> IpAddr {
+    let lines = |name| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+    client_ip::find(peer, lines("x-forwarded-for"), lines("forwarded"), trusted)
+}
+
+/// The host the request is for; `None` when an HTTP/1.1 request does not say (RFC 9112 §3.2).
+fn host(session: &Session) -> Option<Cow<'_, str>> {
+    let request = session.req_header();
+    let named = request
+        .headers
+        .get(header::HOST)
+        .map(|host| String::from_utf8_lossy(host.as_bytes()))
+        .or_else(|| request.uri.authority().map(|host| host.as_str().into()));
+    match named {
+        None if request.version == Version::HTTP_11 => None,
+        other => Some(other.unwrap_or_default()),
+    }
+}
+
+fn find_route(session: &Session, ctx: &Ctx, host: &str) -> Option<usize> {
+    let request = session.req_header();
+    ctx.snapshot.table.find(&route::Request {
+        host,
+        path: request.uri.path(),
+        query: request.uri.query(),
+        method: &request.method,
+        headers: &request.headers,
+        listener: ctx.connection.as_ref().map_or("", |facts| &facts.listener),
+    })
+}
+
+async fn refuse(session: &mut Session, ctx: &mut Ctx, failure: Failure) -> Result<bool> {
+    ctx.failure = Some(failure);
+    session.drain_request_body().await?;
+    let identity = Identity {
+        request_id: ctx.identity(),
+    };
+    reply::send(session, failure, identity).await?;
+    Ok(true)
+}
+
+/// Statuses whose answers have no body (RFC 9110 §15.3.5, §15.4.5).
+fn is_bodiless(status: u16) -> bool {
+    matches!(status, 204 | 304)
+}

@@ -1,0 +1,34 @@
+//! The answer as the client will get it.
+
+use http::header;
+use pingora_core::Result;
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+
+use crate::proxy::Ctx;
+
+/// Takes out what concerned the backend's connection only, and adds the request id.
+pub(in crate::proxy) fn prepare(
+    session: &mut Session,
+    response: &mut ResponseHeader,
+    ctx: &mut Ctx,
+) -> Result<()> {
+    if response.status.is_informational() {
+        return Ok(());
+    }
+    for name in ["keep-alive", "proxy-connection"] {
+        response.remove_header(name);
+    }
+    if let Some((name, id)) = ctx.identity() {
+        response.insert_header(name.to_owned(), id.clone())?;
+    }
+    // An HTTP/1.0 client knows no chunks: its answer ends with the connection (RFC 9112 §6.1).
+    if session.req_header().version == http::Version::HTTP_10
+        && response.headers.get(header::CONTENT_LENGTH).is_none()
+    {
+        response.remove_header(&header::TRANSFER_ENCODING);
+        response.set_version(http::Version::HTTP_10);
+        session.set_keepalive(None);
+    }
+    Ok(())
+}

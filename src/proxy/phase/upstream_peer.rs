@@ -1,0 +1,36 @@
+//! Once for each attempt: which backend gets it.
+
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, ErrorType, Result};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::proxy::failure::Failure;
+use crate::proxy::{Ctx, Proxy};
+
+/// The peer of the next attempt.
+///
+/// # Errors
+/// No backend of the upstream can take the request. The failure of an attempt made before stays the answer's cause.
+pub(in crate::proxy) fn choose(proxy: &Proxy, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+    let Some(upstream) = ctx.upstream.clone() else {
+        ctx.failure = Some(Failure::Internal);
+        return Error::e_explain(ErrorType::InternalError, "the route has no upstream");
+    };
+    let now = proxy.clock.now();
+    let picked = upstream.pick(&|backend| ctx.was_tried(backend));
+    let Some(in_flight) = picked else {
+        ctx.failure.get_or_insert(Failure::NoBackend);
+        return Error::e_explain(
+            ErrorType::Custom("NoBackend"),
+            format!("no backend of upstream {} can take it", upstream.name()),
+        );
+    };
+    let backend = Arc::clone(in_flight.backend());
+    let mut peer = Box::new(backend.peer().clone());
+    if !upstream.keeps_another_connection() {
+        peer.options.idle_timeout = Some(Duration::ZERO);
+    }
+    ctx.begin_attempt(in_flight, now);
+    Ok(peer)
+}

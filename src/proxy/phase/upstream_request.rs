@@ -1,0 +1,43 @@
+//! The request as the backend will get it.
+//!
+//! Pingora has taken the hop-by-hop headers out before this phase, so what is set here stays.
+
+use http::header;
+use pingora_core::Result;
+use pingora_http::RequestHeader;
+use pingora_proxy::Session;
+
+use crate::proxy::Ctx;
+use crate::proxy::headers::Editable;
+use crate::semantics::forwarded::{self, Facts, HostHeader, Scheme};
+
+/// Sets the forwarded headers, the request id and, if so configured, the backend's own `Host`.
+pub(in crate::proxy) fn prepare(
+    session: &Session,
+    request: &mut RequestHeader,
+    ctx: &mut Ctx,
+) -> Result<()> {
+    if let Some((name, id)) = ctx.identity() {
+        request.insert_header(name.to_owned(), id.clone())?;
+    }
+    let (Some(connection), Some(client), Some(route)) = (&ctx.connection, ctx.client, ctx.route())
+    else {
+        return Ok(());
+    };
+    let sent_host = session.req_header().headers.get(header::HOST);
+    let facts = Facts {
+        peer: connection.peer.ip(),
+        peer_is_trusted: ctx.peer_is_trusted,
+        client,
+        scheme: Scheme::Http,
+        host: sent_host.map_or("", |host| host.to_str().unwrap_or_default()),
+        port: connection.local.port(),
+    };
+    forwarded::apply(&route.forwarded, &facts, &mut Editable(request));
+    if route.forwarded.host == HostHeader::Upstream
+        && let Some(host) = ctx.backend().and_then(|backend| backend.host())
+    {
+        request.insert_header("Host", host)?;
+    }
+    Ok(())
+}

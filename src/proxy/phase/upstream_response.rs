@@ -1,0 +1,13 @@
+//! The head of a backend's answer has come.
+
+use pingora_http::ResponseHeader;
+
+use crate::proxy::{Ctx, Proxy};
+
+/// Notes when and with what the backend answered.
+pub(in crate::proxy) fn note(proxy: &Proxy, response: &ResponseHeader, ctx: &mut Ctx) {
+    if response.status.is_informational() && response.status.as_u16() != 101 {
+        return;
+    }
+    ctx.answered(response.status.as_u16(), proxy.clock.now());
+}

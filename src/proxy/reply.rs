@@ -1,0 +1,159 @@
+//! The answers that are ours.
+//!
+//! One line that a person understands, as text or, when the client prefers it, as JSON; the error's name in `Proxy-Status` (RFC 9209); the
+//! request id, so that the line in the log can be found. No version and nothing of the inside.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use pingora_core::Result;
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+
+use super::failure::Failure;
+
+/// What [`send`] needs to know besides the failure.
+pub(crate) struct Identity<'a> {
+    /// The name of the request id's header, and the id.
+    pub(crate) request_id: Option<(&'a str, &'a HeaderValue)>,
+}
+
+/// Answers the request with `failure`'s status, if no answer was begun.
+///
+/// # Errors
+/// The client is gone.
+pub(crate) async fn send(
+    session: &mut Session,
+    failure: Failure,
+    identity: Identity<'_>,
+) -> Result<()> {
+    let row = failure.row();
+    let json = prefers_json(&session.req_header().headers);
+    let id = identity.request_id.map(|(_, id)| id);
+    let body = body(row.status, row.error, row.sentence, id, json);
+    let mut header = ResponseHeader::build(row.status, Some(6))?;
+    header.insert_header(header::CONTENT_TYPE, content_type(json))?;
+    header.insert_header(header::CONTENT_LENGTH, body.len())?;
+    header.insert_header(header::CACHE_CONTROL, "no-store")?;
+    header.insert_header("Proxy-Status", format!("evenkeel; error={}", row.error))?;
+    if let Some((name, id)) = identity.request_id {
+        header.insert_header(name.to_owned(), id.clone())?;
+    }
+    write(session, header, body).await
+}
+
+/// Writes an answer with a body that is known whole; a `HEAD` request gets the head alone.
+///
+/// # Errors
+/// The client is gone.
+pub(crate) async fn write(
+    session: &mut Session,
+    header: ResponseHeader,
+    body: Bytes,
+) -> Result<()> {
+    let without_body = body.is_empty() || session.req_header().method == Method::HEAD;
+    session
+        .write_response_header(Box::new(header), without_body)
+        .await?;
+    if !without_body {
+        session.write_response_body(Some(body), true).await?;
+    }
+    Ok(())
+}
+
+/// The whole answer to a head that never reached the HTTP engine, ready for the wire.
+pub(crate) fn refused_head(status: StatusCode) -> Bytes {
+    let body = format!("{}\n", sentence(status));
+    let mut answer = BytesMut::new();
+    answer.put_slice(
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
+             Proxy-Status: evenkeel; error=http_request_error\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .as_bytes(),
+    );
+    answer.freeze()
+}
+
+/// What a person is told of a head that was refused.
+pub(crate) fn sentence(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::REQUEST_TIMEOUT => "The request did not arrive in time.",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The request's head is too large.",
+        _ => "The request is malformed.",
+    }
+}
+
+fn content_type(json: bool) -> &'static str {
+    if json {
+        "application/json"
+    } else {
+        "text/plain; charset=utf-8"
+    }
+}
+
+fn body(
+    status: StatusCode,
+    error: &str,
+    sentence: &str,
+    id: Option<&HeaderValue>,
+    json: bool,
+) -> Bytes {
+    let id = id.and_then(|id| id.to_str().ok());
+    let text = if json {
+        serde_json::json!({
+            "status": status.as_u16(), "error": error, "message": sentence, "request_id": id,
+        })
+        .to_string()
+    } else {
+        match id {
+            Some(id) => format!("{status}: {sentence} (request {id})"),
+            None => format!("{status}: {sentence}"),
+        }
+    };
+    Bytes::from(text + "\n")
+}
+
+/// Whether `Accept` names JSON with at least the weight of plain text (RFC 9110 §12.5.1). A client that takes anything gets text.
+fn prefers_json(headers: &HeaderMap) -> bool {
+    let mut json = 0.0_f32;
+    let mut text = 0.0_f32;
+    for accept in headers.get_all(header::ACCEPT) {
+        for range in accept.to_str().unwrap_or_default().split(',') {
+            let mut parts = range.split(';').map(str::trim);
+            let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let weight = parts
+                .find_map(|part| part.strip_prefix("q="))
+                .map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
+            if kind == "application/json" || kind.ends_with("+json") {
+                json = weight.max(json);
+            } else if kind == "text/plain" || kind == "text/html" || kind == "text/*" {
+                text = weight.max(text);
+            }
+        }
+    }
+    json > 0.0 && json >= text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts(value: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static(value));
+        headers
+    }
+
+    #[test]
+    fn json_is_sent_to_those_who_ask_for_it() {
+        assert!(prefers_json(&accepts("application/json")));
+        assert!(prefers_json(&accepts(
+            "application/problem+json, text/plain;q=0.5"
+        )));
+        assert!(!prefers_json(&accepts("*/*")));
+        assert!(!prefers_json(&accepts("text/html, application/json;q=0.9")));
+        assert!(!prefers_json(&accepts("application/json;q=0")));
+        assert!(!prefers_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,243 @@
+//! One client connection, as Pingora sees it.
+//!
+//! Pingora drives any type that implements its `IO` traits, so the socket is wrapped in a type of ours. That buys three things its own
+//! stream does not give: an idle connection holds no buffer at all, small writes leave as one segment, and Pingora is handed exactly the
+//! bytes of the current message. What a pipelining client has sent beyond it waits here for the next request, so no byte is read twice
+//! and none is mistaken for a body (RFC 9112 §9.3.2).
+//!
+//! It does not parse: [`super::http1`] reads heads and says how long the message is.
+
+use std::fmt::Debug;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+
+use async_trait::async_trait;
+use bytes::{Buf, BufMut, BytesMut};
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::{
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
+    TimingDigest, UniqueID, UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::proxy::connection::ConnectionFacts;
+use crate::semantics::framing::RequestBody;
+
+/// Writes are gathered up to this many bytes before they go out without a flush.
+const WRITE_BUFFER: usize = 16 * 1024;
+
+/// What a client may send ahead of the answer it is waiting for, in bytes. More makes the connection wait unread.
+const MAX_PIPELINED: usize = 64 * 1024;
+
+/// A client's socket with what was read ahead and what is waiting to be written.
+#[derive(Debug)]
+pub(crate) struct Connection<S> {
+    socket: S,
+    facts: Arc<ConnectionFacts>,
+    digest: Arc<SocketDigest>,
+    /// Read from the socket, not yet handed to anybody.
+    unread: BytesMut,
+    /// How much of the stream belongs to the current message.
+    message: RequestBody,
+    outgoing: BytesMut,
+    peer_has_closed: bool,
+}
+
+impl<S: Socket> Connection<S> {
+    pub(crate) fn new(socket: S, facts: Arc<ConnectionFacts>, digest: Arc<SocketDigest>) -> Self {
+        Self {
+            socket,
+            facts,
+            digest,
+            unread: BytesMut::new(),
+            message: RequestBody::None,
+            outgoing: BytesMut::new(),
+            peer_has_closed: false,
+        }
+    }
+
+    /// What is known of this connection for its whole life.
+    pub(crate) fn facts(&self) -> &Arc<ConnectionFacts> {
+        &self.facts
+    }
+
+    /// Bytes that were read but belong to no message yet.
+    pub(crate) fn unread(&mut self) -> &mut BytesMut {
+        &mut self.unread
+    }
+
+    /// Starts a message: from now on reads hand out `body` and then nothing.
+    pub(crate) fn start_message(&mut self, head_bytes: usize, body: RequestBody) {
+        self.message = body;
+        self.facts
+            .bytes_read
+            .store(head_bytes as u64, Ordering::Relaxed);
+        self.facts.bytes_written.store(0, Ordering::Relaxed);
+    }
+
+    /// Waits for more bytes and appends them to [`Self::unread`]; `Ok(false)` when the client has closed.
+    ///
+    /// The buffer is made inside the poll and dropped when nothing came: a waiting connection holds none.
+    pub(crate) async fn read_more(&mut self) -> io::Result<bool> {
+        std::future::poll_fn(|context| self.poll_fill(context)).await
+    }
+
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        if self.peer_has_closed {
+            return Poll::Ready(Ok(false));
+        }
+        let mut buffer = [0u8; 4096];
+        let mut read = ReadBuf::new(&mut buffer);
+        ready!(Pin::new(&mut self.socket).poll_read(context, &mut read))?;
+        if read.filled().is_empty() {
+            self.peer_has_closed = true;
+            return Poll::Ready(Ok(false));
+        }
+        self.unread.put_slice(read.filled());
+        Poll::Ready(Ok(true))
+    }
+
+    fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.outgoing.is_empty() {
+            let written = ready!(Pin::new(&mut self.socket).poll_write(context, &self.outgoing))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.outgoing.advance(written);
+        }
+        // Freed, not cleared: an idle connection keeps no buffer.
+        self.outgoing = BytesMut::new();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Nothing of the current message is left: watch for the client going away, and keep what it sends for the next request.
+    fn poll_between_messages(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if self.unread.len() >= MAX_PIPELINED {
+                return Poll::Pending;
+            }
+            match ready!(self.poll_fill(context)) {
+                Ok(true) => continue,
+                Ok(false) => return Poll::Ready(Ok(())),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn hand_out(&mut self, available: usize) {
+        self.message = self.message.after(available);
+        self.facts
+            .bytes_read
+            .fetch_add(available as u64, Ordering::Relaxed);
+    }
+}
+
+impl<S: Socket> AsyncRead for Connection<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let limit = this.message.at_most(buffer.remaining());
+        if limit == 0 {
+            return this.poll_between_messages(context);
+        }
+        if !this.unread.is_empty() {
+            let count = limit.min(this.unread.len());
+            buffer.put_slice(&this.unread.split_to(count));
+            this.hand_out(count);
+            return Poll::Ready(Ok(()));
+        }
+        let count = if limit == buffer.remaining() {
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut this.socket).poll_read(context, buffer))?;
+            buffer.filled().len() - before
+        } else {
+            let mut limited = ReadBuf::new(buffer.initialize_unfilled_to(limit));
+            ready!(Pin::new(&mut this.socket).poll_read(context, &mut limited))?;
+            let count = limited.filled().len();
+            buffer.advance(count);
+            count
+        };
+        this.hand_out(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: Socket> AsyncWrite for Connection<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if this.outgoing.len() + data.len() > WRITE_BUFFER {
+            ready!(this.poll_write_out(context))?;
+        }
+        let accepted = if data.len() > WRITE_BUFFER {
+            ready!(Pin::new(&mut this.socket).poll_write(context, data))?
+        } else {
+            this.outgoing.put_slice(data);
+            data.len()
+        };
+        this.facts
+            .bytes_written
+            .fetch_add(accepted as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(accepted))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_write_out(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_write_out(context))?;
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}
+
+/// What a connection can be made of.
+pub(crate) trait Socket:
+    AsyncRead + AsyncWrite + Debug + Unpin + Send + Sync + 'static
+{
+}
+impl<T: AsyncRead + AsyncWrite + Debug + Unpin + Send + Sync + 'static> Socket for T {}
+
+#[async_trait]
+impl<S: Socket> Shutdown for Connection<S> {
+    async fn shutdown(&mut self) {
+        let _ = tokio::io::AsyncWriteExt::shutdown(self).await;
+    }
+}
+
+impl<S: Socket> UniqueID for Connection<S> {
+    fn id(&self) -> UniqueIDType {
+        0
+    }
+}
+
+impl<S: Socket> Ssl for Connection<S> {}
+
+impl<S: Socket> Peek for Connection<S> {}
+
+impl<S: Socket> GetTimingDigest for Connection<S> {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        Vec::new()
+    }
+}
+
+impl<S: Socket> GetProxyDigest for Connection<S> {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        None
+    }
+}
+
+impl<S: Socket> GetSocketDigest for Connection<S> {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        Some(Arc::clone(&self.digest))
+    }
+}

@@ -1,0 +1,138 @@
+//! HTTP/1 on one connection, from the first byte of a request's head to the last of its answer, again and again.
+//!
+//! The head is read here, whole, before any Pingora code runs. Pingora bounds each read but not the head as a whole, and never bounds the
+//! time between two requests; here a head has a total deadline and a size limit, and an idle connection has an end. Between two requests
+//! the connection holds neither a buffer nor a request's future: that is what makes it cheap to keep.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::StatusCode;
+use pingora_core::apps::HttpServerApp;
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::server::ShutdownWatch;
+use tokio::io::AsyncWriteExt;
+
+use crate::proxy::{HttpProxy, reply};
+use crate::semantics::framing;
+use crate::server::connection::{Connection, Socket};
+
+/// A request's head must be here this long after its first byte.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// A connection without a request is closed after this long.
+const IDLE_DEADLINE: Duration = Duration::from_secs(60);
+/// Request line and header lines together, in bytes.
+const HEAD_LIMIT: usize = 32 * 1024;
+
+/// Serves requests until the client or the server has had enough.
+///
+/// Once `shutdown` turns true, the request in flight is finished, its answer says `Connection: close`, and no other is read.
+pub(crate) async fn serve<S: Socket>(
+    proxy: Arc<HttpProxy>,
+    mut connection: Box<Connection<S>>,
+    mut shutdown: ShutdownWatch,
+) {
+    loop {
+        let head = tokio::select! {
+            biased;
+            head = read_head(&mut connection) => head,
+            () = begins(&mut shutdown) => return,
+        };
+        let head = match head {
+            Head::Complete(head) => head,
+            Head::Closed => return,
+            Head::Refused(status) => return refuse(connection, status).await,
+        };
+        connection.start_message(head.len(), framing::request_body(&head));
+        // Boxed, so that an idle connection does not hold the space of a request's future.
+        match Box::pin(serve_one(&proxy, connection, &shutdown, head)).await {
+            Some(kept) => connection = kept,
+            None => return,
+        }
+    }
+}
+
+enum Head {
+    /// The head with the empty line that ends it.
+    Complete(BytesMut),
+    /// The client went away, or was silent for too long between two requests.
+    Closed,
+    /// The head was too slow or too large.
+    Refused(StatusCode),
+}
+
+async fn read_head<S: Socket>(connection: &mut Connection<S>) -> Head {
+    if connection.unread().is_empty() {
+        match tokio::time::timeout(IDLE_DEADLINE, connection.read_more()).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false) | Err(_)) | Err(_) => return Head::Closed,
+        }
+    }
+    // Nearly every head arrives in one piece: the timer is only made for those that do not.
+    if let Some(head) = take_head(connection) {
+        return head;
+    }
+    match tokio::time::timeout(HEAD_DEADLINE, read_rest_of_head(connection)).await {
+        Ok(head) => head,
+        Err(_) => Head::Refused(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+async fn read_rest_of_head<S: Socket>(connection: &mut Connection<S>) -> Head {
+    loop {
+        match connection.read_more().await {
+            Ok(true) => {}
+            Ok(false) | Err(_) => return Head::Closed,
+        }
+        if let Some(head) = take_head(connection) {
+            return head;
+        }
+    }
+}
+
+fn take_head<S: Socket>(connection: &mut Connection<S>) -> Option<Head> {
+    let unread = connection.unread();
+    // Empty lines before a request are to be ignored (RFC 9112 §2.2).
+    while unread.starts_with(b"\r\n") {
+        unread.advance(2);
+    }
+    match framing::head_length(unread) {
+        Some(length) if length <= HEAD_LIMIT => Some(Head::Complete(unread.split_to(length))),
+        None if unread.len() <= HEAD_LIMIT => None,
+        _ => Some(Head::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)),
+    }
+}
+
+async fn serve_one<S: Socket>(
+    proxy: &Arc<HttpProxy>,
+    connection: Box<Connection<S>>,
+    shutdown: &ShutdownWatch,
+    head: BytesMut,
+) -> Option<Box<Connection<S>>> {
+    let facts = Arc::clone(connection.facts());
+    let mut session = ServerSession::new_http1(connection);
+    session.set_keepalive(Some(HEAD_DEADLINE.as_secs()));
+    session.set_connection_user_context(Some(Box::new(facts)));
+    session.set_pipelined_prefix(head);
+    let (stream, _) = proxy.process_new_http(session, shutdown).await?.consume();
+    stream.into_any().downcast().ok()
+}
+
+/// Answers a head that Pingora never sees, and closes.
+async fn refuse<S: Socket>(mut connection: Box<Connection<S>>, status: StatusCode) {
+    let answer: Bytes = reply::refused_head(status);
+    log::info!(
+        "{}: {} refused: {}",
+        connection.facts().listener,
+        connection.facts().peer,
+        reply::sentence(status)
+    );
+    let _ = connection.write_all(&answer).await;
+    let _ = connection.shutdown().await;
+}
+
+async fn begins(shutdown: &mut ShutdownWatch) {
+    // An error means that the sender is gone: the process is ending.
+    let _ = shutdown.wait_for(|stopping| *stopping).await;
+}

@@ -1,0 +1,138 @@
+//! The process: sockets, connections, background work, and its end.
+//!
+//! Pingora's `Server` keeps the process's life and runs two services of ours: the front door, which accepts clients, and the background,
+//! which finds and checks the backends. What Pingora's own listeners would not do well is done here: a port in use ends the process at
+//! once, heads have a deadline, and the process ends as soon as the last connection is done.
+//!
+//! - `bind`: sockets, before anything else
+//! - `front_door`: accept, and one task for each connection
+//! - `connection`, `http1`: what a connection is to Pingora, and the requests on it
+//! - `background`: embedded backends, discovery, health checks
+//! - `shutdown`: from a signal to the end
+
+mod background;
+mod bind;
+mod connection;
+mod connections;
+mod front_door;
+mod http1;
+mod shutdown;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora_core::server::configuration::ServerConf;
+use pingora_core::server::{RunArgs, Server};
+use tokio::sync::watch;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Checked, Config, Threads};
+use crate::observe::access_log::AccessLog;
+use crate::proxy::Proxy;
+use crate::runtime::{Live, Snapshot};
+
+use background::Background;
+use connections::Connections;
+use front_door::FrontDoor;
+use shutdown::Shutdown;
+
+/// The access log has this long to write its last lines.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// Why the process could not run.
+#[derive(Debug)]
+pub struct Failed(String);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// Serves until a signal ends the process.
+///
+/// # Errors
+/// A listener's address or a file cannot be had. Nothing was served then.
+pub fn run(config: Checked<Config>) -> Result<(), Failed> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let listeners = bind::all(&config.listeners).map_err(Failed)?;
+    let access_log = AccessLog::open(&config.access_log, Arc::clone(&clock))
+        .map_err(|error| Failed(error.to_string()))?;
+    let access_log = Arc::new(access_log);
+    let pid_file = config.server.pid_file.clone();
+    if let Some(path) = &pid_file {
+        write_pid(path)?;
+    }
+
+    let threads = threads(config.server.threads);
+    let shutdown_times = config.server.shutdown.clone();
+    let embedded = config.embedded_backends.clone();
+    let mut server = Server::new_with_opt_and_conf(None, pingora_conf(&config, threads));
+    let live = Arc::new(Live::new(Snapshot::new(config, 1, &clock)));
+    let hostname = gethostname::gethostname().to_string_lossy().into_owned();
+    let proxy = Proxy::new(Arc::clone(&live), Arc::clone(&access_log), clock, hostname);
+    let proxy = Arc::new(pingora_proxy::http_proxy(&server.configuration, proxy));
+
+    let connections = Arc::new(Connections::default());
+    let (stop, stopping) = watch::channel(false);
+    let background = server.add_service(Background::new(embedded, live));
+    let front_door = FrontDoor::new(
+        listeners,
+        proxy,
+        Arc::clone(&connections),
+        stopping,
+        threads,
+    );
+    server.add_service(front_door).add_dependency(&background);
+    server.run(RunArgs {
+        shutdown_signal: Box::new(Shutdown::new(
+            shutdown_times,
+            stop,
+            connections,
+            Arc::clone(&access_log),
+        )),
+    });
+
+    access_log.close(LAST_LINES);
+    if let Some(path) = pid_file {
+        // It may be gone already; there is nothing left to do about it either way.
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(())
+}
+
+fn threads(configured: Threads) -> usize {
+    match configured {
+        Threads::Count(count) => count.get(),
+        Threads::Auto => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+fn pingora_conf(config: &Config, threads: usize) -> ServerConf {
+    let keepalive: usize = config
+        .upstreams
+        .iter()
+        .map(|upstream| upstream.connections.keepalive)
+        .sum();
+    ServerConf {
+        threads,
+        // Pingora multiplies it by the number of threads.
+        upstream_keepalive_pool_size: keepalive.div_ceil(threads).max(1),
+        // How often a request is tried is decided attempt by attempt; this is only the outermost bound.
+        max_retries: usize::MAX,
+        ..ServerConf::default()
+    }
+}
+
+fn write_pid(path: &Path) -> Result<(), Failed> {
+    std::fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
+        Failed(format!(
+            "server.pid_file: cannot write {}: {error}; choose a folder that this user may write to",
+            path.display()
+        ))
+    })
+}
