@@ -1,0 +1,36 @@
+# What one types while working on Evenkeel. Thin on purpose: each line is a command that also works
+# by hand. `make` alone lists the targets.
+
+.DEFAULT_GOAL := help
+.PHONY: help deps run test check compose-test interop
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## Find what the build needs besides Rust, and install what is missing
+	@sh scripts/dependencies.sh
+
+run: deps ## The load balancer on port 8080, in front of two hello services of its own
+	cargo run -- -c conf/lb.yaml
+
+# The documentation's examples run first, so that the last line is the verdict on the tests.
+test: deps ## All tests, with cargo-nextest where it is installed
+	cargo test --workspace --doc
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		set -x; cargo nextest run --workspace; \
+	else \
+		set -x; cargo test --workspace --all-targets; \
+	fi
+
+check: deps ## Formatting, lints, documentation; licences and shell scripts where the tools are installed
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --package evenkeel --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	@sh scripts/optional_checks.sh
+
+compose-test: ## The Docker Compose example on a real engine; as root on Debian it brings its own
+	bash tests/compose/run.sh
+
+interop: deps ## Evenkeel in front of FastAPI on uvicorn and of nginx
+	bash tests/interop/run.sh

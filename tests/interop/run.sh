@@ -1,0 +1,202 @@
+#!/usr/bin/env bash
+# Evenkeel in front of real backends that nobody here wrote: two FastAPI apps on uvicorn, and two nginx.
+#
+# FastAPI and uvicorn come from PyPI into a virtual environment, nginx from the system or, unpacked and not installed,
+# from Debian's archive; all of it stays under target/interop. Nothing has a fixed port, everything listens on
+# loopback, and every process started here is ended here. Exits 0 only when every check has passed.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+work=$PWD/target/interop
+here=$PWD/tests/interop
+scratch=$(mktemp -d)
+base=
+pids=()
+# shellcheck source=scripts/http_checks.sh
+. scripts/http_checks.sh
+
+main() {
+    trap clean_up EXIT
+    trap 'exit 130' INT TERM
+    mkdir -p "$work"
+    provide_fastapi
+    provide_nginx
+    cargo build --locked --package evenkeel
+    evenkeel=${CARGO_TARGET_DIR:-target}/debug/evenkeel
+
+    check_fastapi
+    check_nginx
+    echo "interop: all passed"
+}
+
+check_fastapi() {
+    echo "== two FastAPI apps on uvicorn"
+    start_app app1 0
+    app1=$pid app1_port=$port
+    start_app app2 0
+    start_evenkeel fastapi "127.0.0.1:$app1_port" "127.0.0.1:$port"
+    expect_alternation app1 app2
+    expect_forwarded_headers 127.0.0.1
+
+    start_request_loop
+    kill -KILL "$app1"
+    eventually 10 "100 requests after the kill" answers_beyond $(($(answers) + 100))
+    local before
+    before=$(answers)
+    start_app app1 "$app1_port"
+    eventually 20 "app1 answers again" answered_after "$before" app1
+    stop_request_loop "app1 killed and started again"
+}
+
+check_nginx() {
+    echo "== two nginx"
+    start_nginx web1
+    local web1_port=$port
+    start_nginx web2
+    start_evenkeel nginx "127.0.0.1:$web1_port" "127.0.0.1:$port"
+    expect_alternation web1 web2
+    expect_forwarded_headers 127.0.0.1
+    expect_upload_and_download
+}
+
+# nginx says 405 to a POST of a file, and must still have read the body; the file's bytes must come back unchanged.
+expect_upload_and_download() {
+    cmp <(curl -sSf "$base/large") "$scratch/web1/large" || fail "10 MiB through nginx and Evenkeel came out changed"
+    local status
+    status=$(curl -sS -o /dev/null -w '%{http_code}' --data-binary "@$scratch/web1/large" "$base/large")
+    [ "$status" = 405 ] || fail "a POST of 10 MiB that nginx answers with 405 was answered with $status"
+    passed "10 MiB down and up through nginx"
+}
+
+# start_app NAME PORT (0: a free one); sets pid and port.
+start_app() {
+    local log=$scratch/$1.log
+    : >"$log"
+    APP_HOSTNAME=$1 "$work/venv/bin/uvicorn" --app-dir "$here" --host 127.0.0.1 --port "$2" main:app >"$log" 2>&1 &
+    started "$!"
+    eventually 20 "uvicorn $1 listens: $log" grep -q 'running on http' "$log"
+    port=$(sed -n 's#.*running on http://127\.0\.0\.1:\([0-9]*\).*#\1#p' "$log" | head -n 1)
+}
+
+# start_nginx NAME; sets pid and port. nginx cannot be told to take a free port, so it is given one that was free a
+# moment ago, and another when it was not free any more.
+start_nginx() {
+    local folder=$scratch/$1
+    mkdir -p "$folder/temporary"
+    head -c 10485760 /dev/urandom >"$folder/large"
+    for _ in 1 2 3; do
+        port=$(free_port)
+        nginx_configuration "$1" "$folder" >"$folder/nginx.conf"
+        "$nginx" -p "$folder" -e stderr -c "$folder/nginx.conf" 2>"$folder/nginx.log" &
+        started "$!"
+        eventually 10 "nginx $1 listens or gives up: $folder/nginx.log" nginx_has_decided
+        ! kill -0 "$pid" 2>/dev/null || return 0
+    done
+    fail "nginx $1 does not start: $(cat "$folder/nginx.log")"
+}
+
+nginx_has_decided() { ! kill -0 "$pid" || curl -sf "http://127.0.0.1:$port/health"; }
+
+# nginx_configuration NAME FOLDER
+nginx_configuration() {
+    cat <<END
+daemon off;
+user $(id -un) $(id -gn);
+worker_processes 1;
+pid $2/pid;
+events {}
+http {
+    access_log off;
+    default_type application/json;
+    client_max_body_size 20m;
+    client_body_temp_path $2/temporary;
+    proxy_temp_path $2/temporary;
+    fastcgi_temp_path $2/temporary;
+    uwsgi_temp_path $2/temporary;
+    scgi_temp_path $2/temporary;
+    server {
+        listen 127.0.0.1:$port;
+        location = / { return 200 '{"message": "Hello from nginx", "hostname": "$1"}'; }
+        location = /health { return 200 '{"status": "ok"}'; }
+        location = /headers {
+            return 200 '{"headers": [["Host", "\$http_host"], ["X-Real-IP", "\$http_x_real_ip"], ["X-Forwarded-For", "\$http_x_forwarded_for"], ["X-Forwarded-Proto", "\$http_x_forwarded_proto"], ["X-Forwarded-Host", "\$http_x_forwarded_host"]]}';
+        }
+        location = /large { root $scratch/web1; }
+    }
+}
+END
+}
+
+# start_evenkeel UPSTREAM BACKEND BACKEND; sets base.
+start_evenkeel() {
+    local file=$scratch/$1.yaml log=$scratch/$1.log
+    cat >"$file" <<END
+listeners:
+  - address: 127.0.0.1:0
+access_log: { path: "off" }
+upstreams:
+  $1:
+    backends: ["$2", "$3"]
+    health_check: { http: { path: /health }, interval: 500ms }
+routes:
+  - upstream: $1
+END
+    "$evenkeel" -c "$file" >"$log" 2>&1 &
+    started "$!"
+    eventually 20 "evenkeel listens: $log" grep -q 'listening on 127\.0\.0\.1:' "$log"
+    base=http://$(grep -o '127\.0\.0\.1:[0-9]*' <(grep 'listening on' "$log") | head -n 1)
+    eventually 10 "the first answer through evenkeel" curl -sf "$base/"
+}
+
+started() {
+    pid=$1
+    pids+=("$1")
+}
+
+free_port() {
+    "$work/venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+provide_fastapi() {
+    if ! "$work/venv/bin/python" -c 'import fastapi, uvicorn' 2>/dev/null; then
+        python3 -m venv "$work/venv" ||
+            fail "no Python with venv here; type: apt-get install python3-venv, dnf install python3 or brew install python"
+        "$work/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+    fi
+}
+
+provide_nginx() {
+    nginx=$(PATH=$PATH:/usr/sbin command -v nginx || echo "$work/nginx/usr/sbin/nginx")
+    [ -x "$nginx" ] || unpack_nginx
+    "$nginx" -v
+}
+
+# Debian and Ubuntu: an installed nginx would start serving on port 80, an unpacked one does nothing by itself.
+unpack_nginx() {
+    command -v dpkg-deb >/dev/null || fail "nginx is not here; type: dnf install nginx or brew install nginx"
+    mkdir -p "$work/nginx"
+    (cd "$work" && rm -f nginx*.deb && { download_nginx || { apt-get update -q && download_nginx; }; }) ||
+        fail "nginx cannot be downloaded; type: apt-get update && apt-get install nginx (as root)"
+    dpkg-deb --extract "$work"/nginx*.deb "$work/nginx"
+    "$nginx" -v 2>/dev/null || fail "the unpacked nginx does not run; type: apt-get install nginx (as root)"
+}
+
+# apt-get would rather download as a user of its own, who may not write here.
+download_nginx() { apt-get download -q -o APT::Sandbox::User=root nginx; }
+
+clean_up() {
+    local status=$?
+    set +e
+    end_request_loop
+    for pid in "${pids[@]}"; do
+        kill "$pid" 2>/dev/null
+    done
+    wait
+    if [ "$status" -eq 0 ]; then
+        rm -rf "$scratch"
+    else
+        echo "interop: FAILED, the logs are in $scratch" >&2
+    fi
+}
+
+main "$@"
