@@ -86,7 +86,10 @@ fn start_log(config: &Config) {
             config.log.level
         )
     });
-    env_logger::Builder::new().parse_filters(&filter).init();
+    env_logger::Builder::new()
+        .parse_filters(&filter)
+        .format_target(false)
+        .init();
 }
 
 /// To standard output; a reader that went away is no failure.

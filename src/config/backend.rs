@@ -96,7 +96,8 @@ impl Word for BackendAddress {
             return match address {
                 address if address.port() == 0 => wrong("a port is a number from 1 to 65535"),
                 address if address.ip().is_unspecified() => wrong(
-                    "nothing can be sent to this address; write the one that the backend listens on",
+                    "nothing can be sent to this address; \
+write the one that the backend listens on",
                 ),
                 address => Ok(BackendAddress::Socket(address)),
             };

@@ -103,7 +103,14 @@ fn upstream(name: String, entry: Spot<UpstreamEntry>, reader: &mut Reader<'_>) -
                 .iter()
                 .any(|other| other.address == backend.address),
         ) {
-            reader.fault_at(place, format!("{} is in this upstream already; remove it, and give the other a higher `weight` for more requests", backend.address));
+            reader.fault_at(
+                place,
+                format!(
+                    "{} is in this upstream already; \
+remove it, and give the other a higher `weight` for more requests",
+                    backend.address
+                ),
+            );
         }
         backends.push(backend);
     }

@@ -61,7 +61,8 @@ fn reference<'t>(
     }
     if !is_name(name) {
         return Err(format!(
-            "`{whole}` names no environment variable; write `${{NAME}}` or `${{NAME:-default}}`, or `$${{` for a plain `${{`"
+            "`{whole}` names no environment variable; \
+write `${{NAME}}` or `${{NAME:-default}}`, or `$${{` for a plain `${{`"
         ));
     }
     let value = environment(name).filter(|value| default.is_none() || !value.is_empty());

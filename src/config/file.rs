@@ -28,7 +28,8 @@ section! {
         pub(super) log: Log,
         /// One line for each request; `off` for none.
         pub(super) access_log: Short<AccessLog>,
-        /// Addresses and networks of proxies in front, whose X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, Forwarded and request id are believed.
+        /// Addresses and networks of proxies in front, whose X-Forwarded-For, X-Forwarded-Proto,
+        /// X-Forwarded-Host, X-Forwarded-Port, Forwarded and request id are believed.
         pub(super) trusted_proxies: Vec<IpNet>,
         /// The forwarded headers that backends are sent.
         pub(super) forwarded: TopLevel,
@@ -53,12 +54,14 @@ impl Word for IpNet {
             .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
         else {
             return Err(format!(
-                "{text:?} is neither an IP address nor a network; write for example `10.0.0.0/8` or `10.1.2.3`"
+                "{text:?} is neither an IP address nor a network; \
+write for example `10.0.0.0/8` or `10.1.2.3`"
             ));
         };
         if network != network.trunc() {
             return Err(format!(
-                "{text} has bits after its prefix; write `{}` for the network, or `{}` for the one address",
+                "{text} has bits after its prefix; \
+write `{}` for the network, or `{}` for the one address",
                 network.trunc(),
                 network.addr()
             ));

@@ -51,7 +51,8 @@ impl Word for WrittenHeader {
         let name = HeaderName::parse(text)?;
         if is_hop_by_hop(&name) || name == CONTENT_LENGTH || name == HOST {
             return Err(format!(
-                "{text:?} belongs to the connection or frames the message, and is set by the load balancer itself; remove it"
+                "{text:?} belongs to the connection or frames the message, and is set by the load balancer itself; \
+remove it"
             ));
         }
         let written = text.to_owned();

@@ -103,7 +103,10 @@ impl Spot<HealthCheckEntry> {
                     let (timeout, interval) = (format(*value), format(entry.interval));
                     reader.fault_at(
                         place,
-                        format!("a probe may take {timeout}, but the next one starts after {interval}; make the timeout at most {interval}, or the interval longer"),
+                        format!(
+                            "a probe may take {timeout}, but the next one starts after {interval}; \
+make the timeout at most {interval}, or the interval longer"
+                        ),
                     );
                 }
                 *value
@@ -200,7 +203,8 @@ impl Word for ProbePath {
             return Ok(ProbePath(text.to_owned()));
         }
         Err(format!(
-            "{text:?} is no path; write one that starts with a slash, such as `/health`, and percent-encode what is unusual"
+            "{text:?} is no path; \
+write one that starts with a slash, such as `/health`, and percent-encode what is unusual"
         ))
     }
 }

@@ -70,7 +70,8 @@ impl Word for HostHeader {
             return Ok(HostHeader(text.to_owned()));
         }
         Err(format!(
-            "{text:?} is no value for a Host header; write for example `www.example.com` or `www.example.com:8080`"
+            "{text:?} is no value for a Host header; \
+write for example `www.example.com` or `www.example.com:8080`"
         ))
     }
 }

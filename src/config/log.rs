@@ -167,7 +167,8 @@ impl Word for LogFormat {
             "json" => Ok(LogFormat::Json),
             "combined" => Ok(LogFormat::Combined),
             word if !word.contains('$') => Err(format!(
-                "{word:?} is no log format; write `json`, `combined`, or a text with variables such as `$remote_addr $status`"
+                "{word:?} is no log format; \
+write `json`, `combined`, or a text with variables such as `$remote_addr $status`"
             )),
             template => match Template::parse(template) {
                 Ok(template) => Ok(LogFormat::Template(template)),

@@ -46,7 +46,8 @@ impl Read for PathPattern {
         json!({"anyOf": [
             <Path as Read>::schema(),
             one_key("exact", "This path and no other.", <ExactPath as Read>::schema()),
-            one_key("regex", "Paths that the expression finds a match in; it is anchored by `^` and `$` only.", <Regex as Read>::schema()),
+            one_key("regex", "Paths that the expression finds a match in; \
+        it is anchored by `^` and `$` only.", <Regex as Read>::schema()),
         ]})
     }
 
@@ -73,7 +74,11 @@ impl Word for Path {
             return wrong(format!("it starts with a slash, such as `/{text}`"));
         }
         if text.contains('*') {
-            return wrong("`/api/` takes everything below it without a `*`; write `{ regex: … }` for more than that".to_owned());
+            return wrong(
+                "`/api/` takes everything below it without a `*`; \
+write `{ regex: … }` for more than that"
+                    .to_owned(),
+            );
         }
         ExactPath::parse(text).map(|path| Path(path.0))
     }
@@ -151,7 +156,8 @@ impl Read for ValuePattern {
     fn schema() -> serde_json::Value {
         json!({"anyOf": [
             <String as Read>::schema(),
-            one_key("regex", "Values that the expression finds a match in; it is anchored by `^` and `$` only.", <Regex as Read>::schema()),
+            one_key("regex", "Values that the expression finds a match in; \
+        it is anchored by `^` and `$` only.", <Regex as Read>::schema()),
             one_key("present", "There with any value (true), or not there (false).", bool::schema()),
         ]})
     }

@@ -68,7 +68,8 @@ pub struct Respond {
 }
 
 section! {
-    /// Which requests go where. The most specific route wins, wherever it stands. Exactly one of `upstream` and `respond` stands in it.
+    /// Which requests go where. The most specific route wins, wherever it stands. Exactly one of `upstream` and
+    /// `respond` stands in it.
     pub(super) struct RouteEntry {
         /// Send the request to this upstream.
         pub(super) upstream: Entry<Name>,
@@ -152,7 +153,13 @@ impl RespondEntry {
             && !value.is_empty()
         {
             let status = self.status.as_u16();
-            reader.fault_at(place, format!("an answer with status {status} has no body (RFC 9110 §6.4.1); remove it, or choose another status"));
+            reader.fault_at(
+                place,
+                format!(
+                    "an answer with status {status} has no body (RFC 9110 §6.4.1); \
+remove it, or choose another status"
+                ),
+            );
         }
         let lines = |(header, values): (WrittenHeader, OneOrMany<HeaderValue>)| {
             values

@@ -57,7 +57,8 @@ macro_rules! whole_numbers {
                             Value::Text(_) => format!("the text {text:?}"),
                             other => other.describe(),
                         };
-                        reader.fault(tree, format!("{found} cannot stand here; write a whole number from {low} to {high}"));
+                        reader.fault(tree, format!("{found} cannot stand here; \
+write a whole number from {low} to {high}"));
                         None
                     }
                 }

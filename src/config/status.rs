@@ -69,7 +69,8 @@ impl Word for StatusRange {
         match (status(low.trim_end()), status(high.trim_start())) {
             (Some(low), Some(high)) if low <= high => Ok(StatusRange(low..=high)),
             _ => Err(format!(
-                "{text:?} is no HTTP status and no range of them; write for example `200`, `200-299` or `[200, 204-206]`"
+                "{text:?} is no HTTP status and no range of them; \
+write for example `200`, `200-299` or `[200, 204-206]`"
             )),
         }
     }

@@ -30,7 +30,8 @@ impl Word for Name {
         let strange = |letter: char| letter.is_whitespace() || letter.is_control() || letter == '"';
         if text.is_empty() || text.contains(strange) {
             return Err(format!(
-                "{text:?} is no name; write one without spaces, control characters and double quotes"
+                "{text:?} is no name; \
+write one without spaces, control characters and double quotes"
             ));
         }
         if text.chars().count() > Name::LONGEST {

@@ -161,7 +161,8 @@ impl Seed<'_> {
         }
         if self.depth > DEPTH {
             return self.refuse(
-                "lists and mappings are nested too deep here; check the brackets and the indentation",
+                "lists and mappings are nested too deep here; \
+check the brackets and the indentation",
             );
         }
         Ok(at)

@@ -67,6 +67,16 @@ impl AccessLog {
         });
     }
 
+    /// Whether a line may need the headers of a backend's answer: keeping them costs a copy.
+    pub fn reads_upstream_headers(&self) -> bool {
+        match &self.format {
+            LogFormat::Template(template) => template
+                .variables()
+                .any(|variable| matches!(variable, Variable::UpstreamHeader(_))),
+            LogFormat::Json | LogFormat::Combined => false,
+        }
+    }
+
     /// Where the lines go: to reopen it, and to ask what it has dropped.
     pub fn sink(&self) -> &Sink {
         &self.sink

@@ -5,8 +5,10 @@
 
 use std::any::Any;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::time::Instant;
 
 use super::Ctx;
 
@@ -19,10 +21,53 @@ pub struct ConnectionFacts {
     pub local: SocketAddr,
     /// Address and port of the other end of the connection.
     pub peer: SocketAddr,
+    /// The time limit on the backend that Pingora does not keep.
+    pub stall: Stall,
     /// Bytes read from the client since the current request began, heads included.
     pub bytes_read: AtomicU64,
     /// Bytes written to the client since the current request began, heads included.
     pub bytes_written: AtomicU64,
+}
+
+/// A deadline for what the backend does next.
+///
+/// Pingora has one timeout for all reads from a backend, and no callback of it can end a wait. But while it waits for the backend, it also
+/// watches the client's connection, which is a type of ours: that is where this deadline is kept, and where it ends the wait.
+#[derive(Debug, Default)]
+pub struct Stall {
+    is_set: AtomicBool,
+    deadline: Mutex<Option<Instant>>,
+    has_expired: AtomicBool,
+}
+
+impl Stall {
+    /// Sets the deadline, or takes it away.
+    pub fn set(&self, deadline: Option<Instant>) {
+        if deadline.is_none() && !self.is_set.load(Ordering::Relaxed) {
+            return;
+        }
+        self.is_set.store(deadline.is_some(), Ordering::Relaxed);
+        self.has_expired.store(false, Ordering::Relaxed);
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
+    }
+
+    /// The deadline, if there is one.
+    pub fn deadline(&self) -> Option<Instant> {
+        if !self.is_set.load(Ordering::Relaxed) {
+            return None;
+        }
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the deadline has passed.
+    pub fn expire(&self) {
+        self.has_expired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the deadline has ended a wait.
+    pub fn has_expired(&self) -> bool {
+        self.has_expired.load(Ordering::Relaxed)
+    }
 }
 
 /// Takes up the facts that came with the request.

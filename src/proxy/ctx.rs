@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 
 use super::connection::ConnectionFacts;
 use super::failure::Failure;
@@ -33,6 +33,8 @@ pub struct Ctx {
     /// The backends of these attempts that are not to be tried again.
     tried: Vec<Arc<Backend>>,
     current: Option<Current>,
+    /// Kept only when the access log asks for them.
+    pub(super) upstream_headers: Option<HeaderMap>,
     pub(super) failure: Option<Failure>,
 }
 
@@ -59,6 +61,7 @@ impl Ctx {
             attempts: Vec::new(),
             tried: Vec::new(),
             current: None,
+            upstream_headers: None,
             failure: None,
         }
     }

@@ -9,14 +9,16 @@ pub mod failure;
 mod headers;
 mod phase;
 pub(crate) mod reply;
+mod stall;
 
 pub use ctx::Ctx;
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::HeaderValue;
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -117,6 +119,17 @@ impl ProxyHttp for Proxy {
         phase::upstream_request::prepare(session, request, ctx)
     }
 
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        _is_last: bool,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
+        stall::request_goes_on(ctx);
+        Ok(())
+    }
+
     async fn upstream_response_filter(
         &self,
         _session: &mut Session,
@@ -134,6 +147,17 @@ impl ProxyHttp for Proxy {
         ctx: &mut Ctx,
     ) -> Result<()> {
         phase::response::prepare(session, response, ctx)
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        _is_last: bool,
+        ctx: &mut Ctx,
+    ) -> Result<Option<Duration>> {
+        stall::answer_goes_on(ctx);
+        Ok(None)
     }
 
     fn fail_to_connect(

@@ -1,9 +1,10 @@
 //! Which route a request takes, and why not another.
 //!
 //! The rule is the contract's: the most specific route wins, wherever it stands in the file. Each question (host, path, method, …) is
-//! asked by one predicate in one file here. [`Table::consider`] puts all of them to all routes, which is what `explain` prints;
-//! [`Table::find`], on the path of every request, asks an index (hosts by hash, paths in a radix tree) for the few routes that can
-//! match and then puts the same predicates to those. [`Precedence`] orders the routes that match.
+//! asked by one predicate in one file here. [`Table::consider`] puts all of them to all routes, which is what `explain` prints.
+//! [`Table::find`], on the path of every request, lets an index answer for hosts (by hash) and literal paths (in a radix tree) and puts
+//! the same predicates for the rest to the few routes that are left. [`Precedence`] orders the routes that match. That both always name
+//! the same route is a law that the tests hold on random tables.
 //!
 //! A route matches as a whole or not at all: when every route of the exact host fails on path or predicates, those of a wildcard and
 //! then those for any host get their turn.

@@ -1,7 +1,7 @@
 //! One route as the table sees it: everything it asks of a request, and how specific it is.
 //!
-//! Host first, then path, then the predicates in the contract's order; the first that fails is the answer. The lookup of every request
-//! and the report of `explain` both end here, so they cannot disagree about what matches.
+//! Host first, then path, then the predicates in the contract's order; the first that fails is the answer. `explain` puts everything to
+//! every route; the lookup leaves out what the index has already answered.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;

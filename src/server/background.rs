@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::config::EmbeddedBackend;
 use crate::runtime::Live;
-use crate::upstream::Upstream;
+use crate::upstream::{Connectors, Upstream, Watch};
 
 /// Pingora's service for the background work.
 pub(super) struct Background {
@@ -37,8 +37,10 @@ impl ServiceWithDependents for Background {
     ) {
         let _embedded = embedded::start(&self.embedded).await;
         let snapshot = self.live.snapshot();
+        let connectors = Arc::new(Connectors::default());
         let upstreams = snapshot.upstreams.iter().map(Arc::clone);
-        let watched = futures::future::join_all(upstreams.map(begin)).await;
+        let begun = upstreams.map(|upstream| begin(upstream, &connectors));
+        let watched = futures::future::join_all(begun).await;
         ready.notify_ready();
         let tasks = watched
             .into_iter()
@@ -61,10 +63,10 @@ impl ServiceWithDependents for Background {
 }
 
 /// Finds an upstream's backends and checks each of them once.
-async fn begin(upstream: Arc<Upstream>) -> Keeper {
+async fn begin(upstream: Arc<Upstream>, connectors: &Arc<Connectors>) -> Keeper {
     upstream.discover().await;
     let began = Instant::now();
-    let mut watch = upstream.watch();
+    let mut watch = upstream.watch(connectors);
     if let Some(watch) = &mut watch {
         watch.round().await;
     }
@@ -79,7 +81,7 @@ async fn begin(upstream: Arc<Upstream>) -> Keeper {
 /// Keeps what is known of one upstream's backends up to date.
 struct Keeper {
     upstream: Arc<Upstream>,
-    watch: Option<crate::upstream::Watch>,
+    watch: Option<Watch>,
     /// When the last round of checks began.
     began: Instant,
 }
@@ -98,11 +100,7 @@ impl Keeper {
     }
 }
 
-async fn keep_checking(
-    upstream: &Upstream,
-    watch: Option<crate::upstream::Watch>,
-    mut began: Instant,
-) {
+async fn keep_checking(upstream: &Upstream, watch: Option<Watch>, mut began: Instant) {
     let Some(mut watch) = watch else {
         return;
     };

@@ -8,6 +8,7 @@
 //! It does not parse: [`super::http1`] reads heads and says how long the message is.
 
 use std::fmt::Debug;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use pingora_core::protocols::{
     TimingDigest, UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep_until};
 
 use crate::proxy::connection::ConnectionFacts;
 use crate::semantics::framing::RequestBody;
@@ -44,6 +46,8 @@ pub(crate) struct Connection<S> {
     message: RequestBody,
     outgoing: BytesMut,
     peer_has_closed: bool,
+    /// Goes off at the deadline that [`ConnectionFacts::stall`] holds.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: Socket> Connection<S> {
@@ -56,6 +60,7 @@ impl<S: Socket> Connection<S> {
             message: RequestBody::None,
             outgoing: BytesMut::new(),
             peer_has_closed: false,
+            alarm: None,
         }
     }
 
@@ -127,6 +132,23 @@ impl<S: Socket> Connection<S> {
         }
     }
 
+    /// Ready when the backend has let its deadline pass.
+    fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.facts.stall.deadline() else {
+            self.alarm = None;
+            return Poll::Pending;
+        };
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if alarm.deadline() != deadline {
+            alarm.as_mut().reset(deadline);
+        }
+        ready!(alarm.as_mut().poll(context));
+        self.facts.stall.expire();
+        Poll::Ready(())
+    }
+
     fn hand_out(&mut self, available: usize) {
         self.message = self.message.after(available);
         self.facts
@@ -142,6 +164,9 @@ impl<S: Socket> AsyncRead for Connection<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.poll_stalled(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         let limit = this.message.at_most(buffer.remaining());
         if limit == 0 {
             return this.poll_between_messages(context);

@@ -19,7 +19,7 @@ use super::connection::Connection;
 use super::connections::{Connections, Open};
 use super::http1;
 use crate::proxy::HttpProxy;
-use crate::proxy::connection::ConnectionFacts;
+use crate::proxy::connection::{ConnectionFacts, Stall};
 
 /// After an error that will not go away by itself (no descriptors left), accepting rests this long.
 const REST: Duration = Duration::from_millis(100);
@@ -139,6 +139,7 @@ impl Listener {
             listener: Arc::clone(&self.name),
             local: client.local_addr()?,
             peer,
+            stall: Stall::default(),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
         };

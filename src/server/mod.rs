@@ -58,6 +58,8 @@ impl std::error::Error for Failed {}
 /// # Errors
 /// A listener's address or a file cannot be had. Nothing was served then.
 pub fn run(config: Checked<Config>) -> Result<(), Failed> {
+    // It fails where a provider was installed before, and then there is one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let listeners = bind::all(&config.listeners).map_err(Failed)?;
     let access_log = AccessLog::open(&config.access_log, Arc::clone(&clock))

@@ -22,6 +22,6 @@ mod selection;
 mod upstream;
 
 pub use backend::{Backend, Health};
-pub use health::Watch;
+pub use health::{Connectors, Watch};
 pub use selection::InFlight;
 pub use upstream::Upstream;

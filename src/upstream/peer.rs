@@ -18,8 +18,13 @@ pub(super) fn template(upstream: &config::Upstream, address: SocketAddr) -> Http
     let options = &mut peer.options;
     options.connection_timeout = Some(upstream.timeouts.connect);
     options.total_connection_timeout = Some(upstream.timeouts.connect);
-    options.read_timeout = Some(upstream.timeouts.response);
+    // Pingora has one timeout for all reads. It keeps the longer one; the proxy keeps the shorter one itself.
+    options.read_timeout = Some(upstream.timeouts.response.max(upstream.timeouts.read));
     options.write_timeout = Some(upstream.timeouts.write);
+    // What a client nominates in `Connection` is taken out by our own rules: Pingora would refuse some of these requests.
+    options
+        .http_upstream_request_policy
+        .strip_connection_nominated = false;
     options.idle_timeout = Some(upstream.connections.idle);
     peer
 }

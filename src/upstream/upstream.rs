@@ -11,7 +11,7 @@ use pingora_load_balancing::{Backends, LoadBalancer};
 use super::backend::{Backend, Health};
 use super::balance::Policy;
 use super::discovery::Discovery;
-use super::health::{Verdicts, Watch};
+use super::health::{Connectors, Verdicts, Watch};
 use super::roster::Roster;
 use super::selection::{InFlight, Parts, Selection};
 use crate::clock::Clock;
@@ -117,12 +117,14 @@ impl Upstream {
     }
 
     /// The watch over the backends' health, if they are checked.
-    pub fn watch(&self) -> Option<Watch> {
+    pub fn watch(&self, connectors: &Arc<Connectors>) -> Option<Watch> {
         let check = self.config.health_check.clone()?;
+        let roster = Arc::clone(&self.roster);
         Some(Watch::new(
-            &self.config.name,
+            self.name(),
             check,
-            Arc::clone(&self.roster),
+            roster,
+            Arc::clone(connectors),
         ))
     }
 

@@ -64,9 +64,15 @@ fn the_demo_is_good_and_its_backends_are_its_own() {
 }
 
 #[test]
-fn a_listener_may_take_a_free_port() {
-    let config = read(&SHORTEST.replace("0.0.0.0:8080", "127.0.0.1:0"));
-    assert_eq!(config.listeners[0].address.port(), 0);
+fn listeners_may_each_take_a_free_port() {
+    let listeners = "- { address: 127.0.0.1:0, name: a }\n  - { address: 127.0.0.1:0, name: b }";
+    let config = read(&SHORTEST.replace("- address: 0.0.0.0:8080", listeners));
+    let ports: Vec<u16> = config
+        .listeners
+        .iter()
+        .map(|listener| listener.address.port())
+        .collect();
+    assert_eq!(ports, [0, 0]);
 }
 
 #[test]
@@ -288,6 +294,7 @@ upstreams:
 routes: [{ upstream: b }]
 ";
     let config = read(text);
+    assert!(matches!(config.routes[0].action, Action::Upstream(1)));
     let b = &config.upstreams[1];
     assert_eq!(b.backends, config.upstreams[0].backends);
     assert_eq!(

@@ -40,6 +40,7 @@ check_fastapi() {
 
     start_request_loop
     kill -KILL "$app1"
+    wait "$app1" 2>/dev/null || true
     eventually 10 "100 requests after the kill" answers_beyond $(($(answers) + 100))
     local before
     before=$(answers)

@@ -91,8 +91,10 @@ pub(crate) fn get(address: SocketAddr, target: &str) -> Answer {
     Client::connect(address).ask(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
 }
 
+/// A listener whose backlog is full does not answer at all; that is no refusal.
 pub(crate) fn refuses(address: SocketAddr) -> bool {
-    TcpStream::connect(address).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    TcpStream::connect_timeout(&address, PAUSE)
+        .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
 pub(crate) fn wait_until(what: &str, holds: impl FnMut() -> bool) {

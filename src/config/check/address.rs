@@ -21,7 +21,14 @@ pub(super) fn listeners(file: &File, reader: &mut Reader<'_>) {
             .iter()
             .find(|other| collide(other.address, listener.address))
         {
-            reader.fault_at(address_place, format!("the listener {:?} has this address already; choose another port, or remove one of them", other.name));
+            reader.fault_at(
+                address_place,
+                format!(
+                    "the listener {:?} has this address already; \
+choose another port, or remove one of them",
+                    other.name
+                ),
+            );
         } else if earlier.iter().any(|other| other.name == listener.name) {
             reader.fault_at(
                 name_place.unwrap_or(address_place),

@@ -32,7 +32,8 @@ pub(super) fn unreachable(
             .map(|asked| taken.get(asked).copied())
             .collect::<Option<Vec<_>>>();
         if let (Some([winner, ..]), Some(Some(place))) = (winner.as_deref(), places.get(index)) {
-            reader.fault_at(place, format!("this route can never be reached, since {winner:?} matches the same requests and comes first; remove one, or match more closely"));
+            reader.fault_at(place, format!("this route can never be reached, since {winner:?} matches the same requests and comes first; \
+remove one, or match more closely"));
         }
         for asked in asked {
             taken.entry(asked).or_insert(&route.label);

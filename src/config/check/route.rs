@@ -89,8 +89,16 @@ fn action(
 ) -> Option<Action> {
     match (upstream.place(), respond.place()) {
         (None, None) if reader.has_unknown_keys(place) => {}
-        (None, None) => reader.fault_at(place, "nothing says what becomes of the request; add `upstream: NAME` or `respond: { status: 404 }`"),
-        (Some(_), Some(respond)) => reader.fault_at(respond, "`upstream` stands here already; a route does one thing, keep one of the two"),
+        (None, None) => reader.fault_at(
+            place,
+            "nothing says what becomes of the request; \
+add `upstream: NAME` or `respond: { status: 404 }`",
+        ),
+        (Some(_), Some(respond)) => reader.fault_at(
+            respond,
+            "`upstream` stands here already; \
+a route does one thing, keep one of the two",
+        ),
         _ => {}
     }
     let respond = respond.value().map(|respond| respond.build(reader));

@@ -8,7 +8,7 @@ use pingora_core::Error;
 use pingora_proxy::Session;
 
 use crate::proxy::failure::{Failure, Fault, Retry};
-use crate::proxy::{Ctx, Proxy};
+use crate::proxy::{Ctx, Proxy, stall};
 
 /// Attempts in all at a request that a backend may have seen.
 const ATTEMPTS: usize = 2;
@@ -38,7 +38,9 @@ pub(in crate::proxy) fn exchanging(
 ) -> Box<Error> {
     // Pingora panics on an error that is left undecided.
     error.retry.decide_reuse(client_reused);
-    let failure = Failure::of_exchange(&error, ctx.has_answer());
+    let failure =
+        stall::failure(ctx).unwrap_or_else(|| Failure::of_exchange(&error, ctx.has_answer()));
+    stall::end(ctx);
     if failure.row().fault != Fault::Backend {
         ctx.failure = Some(failure);
         error.set_retry(false);

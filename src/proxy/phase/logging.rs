@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use crate::observe::record::Record;
 use crate::proxy::failure::{Failure, Fault};
-use crate::proxy::{Ctx, Proxy};
+use crate::proxy::{Ctx, Proxy, stall};
 use crate::semantics::authority::host_for_matching;
 use crate::semantics::path::decode_for_matching;
 
@@ -21,6 +21,7 @@ pub(in crate::proxy) fn record(
     let now = proxy.clock.now();
     let answered = session.response_written().is_some();
     ctx.end_attempt(now);
+    stall::end(ctx);
     if let Some(error) = error {
         ctx.failure
             .get_or_insert_with(|| Failure::of_exchange(error, answered));
@@ -77,7 +78,7 @@ fn write_access_log(proxy: &Proxy, session: &Session, ctx: &Ctx, duration: std::
         route: ctx.route().map(|route| route.label.as_str()),
         upstream: ctx.upstream.as_ref().map(|upstream| upstream.name()),
         attempts: &ctx.attempts,
-        upstream_headers: None,
+        upstream_headers: ctx.upstream_headers.as_ref(),
         status: written
             .map(|header| header.status.as_u16())
             .or(failure_status),

@@ -6,6 +6,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use crate::proxy::Ctx;
+use crate::semantics::hop_by_hop;
 
 /// Takes out what concerned the backend's connection only, and adds the request id.
 pub(in crate::proxy) fn prepare(
@@ -16,8 +17,11 @@ pub(in crate::proxy) fn prepare(
     if response.status.is_informational() {
         return Ok(());
     }
-    for name in ["keep-alive", "proxy-connection"] {
-        response.remove_header(name);
+    for name in hop_by_hop::to_remove(&response.headers, false) {
+        // Pingora reads the framing from here, and writes a `Connection` of its own.
+        if name != header::TRANSFER_ENCODING {
+            response.remove_header(&name);
+        }
     }
     if let Some((name, id)) = ctx.identity() {
         response.insert_header(name.to_owned(), id.clone())?;

@@ -1,6 +1,6 @@
 //! The request as the backend will get it.
 //!
-//! Pingora has taken the hop-by-hop headers out before this phase, so what is set here stays.
+//! Pingora has taken the standard hop-by-hop headers out before this phase, so what is set here stays.
 
 use http::header;
 use pingora_core::Result;
@@ -9,14 +9,23 @@ use pingora_proxy::Session;
 
 use crate::proxy::Ctx;
 use crate::proxy::headers::Editable;
+use crate::proxy::stall;
 use crate::semantics::forwarded::{self, Facts, HostHeader, Scheme};
+use crate::semantics::hop_by_hop;
 
-/// Sets the forwarded headers, the request id and, if so configured, the backend's own `Host`.
+/// Takes out what the client meant for this hop only; sets the forwarded headers, the request id and, if so configured, the backend's own
+/// `Host`.
 pub(in crate::proxy) fn prepare(
     session: &Session,
     request: &mut RequestHeader,
     ctx: &mut Ctx,
 ) -> Result<()> {
+    let sent = &session.req_header().headers;
+    for name in hop_by_hop::nominated(sent.get_all(header::CONNECTION).iter()) {
+        if !hop_by_hop::is_hop_by_hop(&name) {
+            request.remove_header(&name);
+        }
+    }
     if let Some((name, id)) = ctx.identity() {
         request.insert_header(name.to_owned(), id.clone())?;
     }
@@ -24,7 +33,7 @@ pub(in crate::proxy) fn prepare(
     else {
         return Ok(());
     };
-    let sent_host = session.req_header().headers.get(header::HOST);
+    let sent_host = sent.get(header::HOST);
     let facts = Facts {
         peer: connection.peer.ip(),
         peer_is_trusted: ctx.peer_is_trusted,
@@ -39,5 +48,6 @@ pub(in crate::proxy) fn prepare(
     {
         request.insert_header("Host", host)?;
     }
+    stall::begin(ctx);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use pingora_http::ResponseHeader;
 
-use crate::proxy::{Ctx, Proxy};
+use crate::proxy::{Ctx, Proxy, stall};
 
 /// Notes when and with what the backend answered.
 pub(in crate::proxy) fn note(proxy: &Proxy, response: &ResponseHeader, ctx: &mut Ctx) {
@@ -10,4 +10,8 @@ pub(in crate::proxy) fn note(proxy: &Proxy, response: &ResponseHeader, ctx: &mut
         return;
     }
     ctx.answered(response.status.as_u16(), proxy.clock.now());
+    stall::answer_goes_on(ctx);
+    if proxy.access_log.reads_upstream_headers() {
+        ctx.upstream_headers = Some(response.headers.clone());
+    }
 }

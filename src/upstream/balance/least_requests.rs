@@ -11,7 +11,7 @@
 //! has nothing to catch up with.
 
 use super::members::Seen;
-use super::{Members, Policy, Request, Standing};
+use super::{Member, Members, Policy, Request, Standing};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -88,12 +88,7 @@ impl State {
     fn follow(&mut self, members: &Members) {
         self.seen = Some(Seen::of(members));
         let turns: HashMap<u64, u128> = self.tiers.iter().flat_map(Tournament::turns).collect();
-        let now = self.now;
-        self.tiers = [false, true].map(|backup| {
-            Tournament::of(members, backup, |identity| {
-                turns.get(&identity).copied().unwrap_or(now)
-            })
-        });
+        self.tiers = [false, true].map(|backup| Tournament::of(members, backup, &turns));
     }
 }
 
@@ -120,7 +115,8 @@ struct Player {
 }
 
 impl Tournament {
-    fn of(members: &Members, backup: bool, turn: impl Fn(u64) -> u128) -> Self {
+    fn of(members: &Members, backup: bool, turns: &HashMap<u64, u128>) -> Self {
+        let turn = |member: &Member| turns.get(&member.identity()).copied().unwrap_or(0);
         let players: Vec<Player> = members
             .tier(backup)
             .map(|(index, member)| Player {
@@ -129,8 +125,8 @@ impl Tournament {
                 load: member.in_flight(),
                 weight: member.weight(),
                 out: member.is_full(),
-                turn: turn(member.identity()),
-                turn_before: turn(member.identity()),
+                turn: turn(member),
+                turn_before: turn(member),
             })
             .collect();
         let mut tournament = Self {

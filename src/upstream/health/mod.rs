@@ -12,6 +12,7 @@ mod probe;
 mod state;
 mod watch;
 
+pub use probe::Connectors;
 use probe::Probe;
 use state::Streak;
 pub use watch::Watch;

@@ -4,6 +4,8 @@
 //! so that a check connects just as a request would, and is bounded as a whole by the configured timeout: a backend that drips its answer
 //! does not hold the check.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use pingora_core::connectors::TransportConnector;
 use pingora_core::connectors::http::Connector;
@@ -19,31 +21,41 @@ use crate::config;
 /// So much of an answer's body is searched, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// The configured check.
-pub(crate) struct Probe {
-    check: config::HealthCheck,
+/// How checks connect. Made once for all upstreams: each connector reads the system's certificates when it is made.
+pub struct Connectors {
     http: Connector,
     tcp: TransportConnector,
 }
 
-impl Probe {
-    pub(crate) fn new(check: config::HealthCheck) -> Self {
+impl Default for Connectors {
+    fn default() -> Self {
         Self {
-            check,
             http: Connector::new(None),
             tcp: TransportConnector::new(None),
         }
     }
+}
+
+/// The configured check.
+pub(crate) struct Probe {
+    check: config::HealthCheck,
+    connectors: Arc<Connectors>,
+}
+
+impl Probe {
+    pub(crate) fn new(check: config::HealthCheck, connectors: Arc<Connectors>) -> Self {
+        Self { check, connectors }
+    }
 
     async fn ask(&self, peer: &HttpPeer) -> Result<()> {
         match &self.check.probe {
-            config::Probe::Tcp => self.tcp.get_stream(peer).await.map(drop),
+            config::Probe::Tcp => self.connectors.tcp.get_stream(peer).await.map(drop),
             config::Probe::Http(probe) => self.ask_http(peer, probe).await,
         }
     }
 
     async fn ask_http(&self, peer: &HttpPeer, probe: &config::HttpProbe) -> Result<()> {
-        let (mut session, _) = self.http.get_http_session(peer).await?;
+        let (mut session, _) = self.connectors.http.get_http_session(peer).await?;
         let mut request = RequestHeader::build("GET", probe.path.as_bytes(), Some(4))?;
         let host = probe
             .host

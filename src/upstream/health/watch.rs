@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pingora_load_balancing::health_check::HealthCheck;
 
-use super::{Probe, Streak};
+use super::{Connectors, Probe, Streak};
 use crate::config;
 use crate::upstream::discovery::listed;
 use crate::upstream::roster::Roster;
@@ -31,10 +31,11 @@ impl Watch {
         upstream: &str,
         check: config::HealthCheck,
         roster: Arc<Roster>,
+        connectors: Arc<Connectors>,
     ) -> Self {
         Self {
             upstream: upstream.to_owned(),
-            probe: Probe::new(check.clone()),
+            probe: Probe::new(check.clone(), connectors),
             check,
             roster,
             streaks: HashMap::new(),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier};
 
 #[test]
 fn two_equal_members_alternate() {
-    // Seen failing with the choice of the latest deadline.
+    // Seen failing with turns not counted.
     let (policy, members) = (RoundRobin::default(), members(&[1, 1]));
     let picks: Vec<_> = (0..6).map(|_| pick(&policy, &members, &[])).collect();
     assert_eq!(picks, [0, 1, 0, 1, 0, 1].map(Some));

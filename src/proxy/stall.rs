@@ -1,0 +1,60 @@
+//! The two time limits on a backend's answer: until its head, and between two pieces of its body.
+//!
+//! Pingora keeps the longer of the two (see `upstream::peer`); the shorter one, if they differ, is kept here as a deadline on the client's
+//! connection.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Ctx;
+use super::failure::Failure;
+
+/// The request is on its way: the head of the answer is due.
+pub(super) fn begin(ctx: &Ctx) {
+    let limit = limits(ctx).and_then(|(response, read)| (response < read).then_some(response));
+    set(ctx, limit);
+}
+
+/// A piece of the request's body went out while the answer has not begun: the wait begins anew.
+pub(super) fn request_goes_on(ctx: &Ctx) {
+    if !ctx.has_answer() {
+        begin(ctx);
+    }
+}
+
+/// The head or a piece of the body has come: the next piece is due.
+pub(super) fn answer_goes_on(ctx: &Ctx) {
+    let limit = limits(ctx).and_then(|(response, read)| (read < response).then_some(read));
+    set(ctx, limit);
+}
+
+/// Nothing more is due.
+pub(super) fn end(ctx: &Ctx) {
+    set(ctx, None);
+}
+
+/// What the deadline, if it has passed, makes of the attempt.
+pub(super) fn failure(ctx: &Ctx) -> Option<Failure> {
+    let has_expired = ctx.connection.as_ref()?.stall.has_expired();
+    has_expired.then(|| {
+        if ctx.has_answer() {
+            Failure::ResponseStalled
+        } else {
+            Failure::ResponseTimeout
+        }
+    })
+}
+
+fn limits(ctx: &Ctx) -> Option<(Duration, Duration)> {
+    let timeouts = &ctx.upstream.as_ref()?.config().timeouts;
+    Some((timeouts.response, timeouts.read))
+}
+
+fn set(ctx: &Ctx, limit: Option<Duration>) {
+    if let Some(connection) = &ctx.connection {
+        connection
+            .stall
+            .set(limit.map(|limit| Instant::now() + limit));
+    }
+}

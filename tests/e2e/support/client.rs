@@ -1,0 +1,265 @@
+//! A client that sends exactly the bytes it is given: a polite one would sort, fold and correct them.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use super::DEADLINE;
+
+pub(crate) struct Client {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) version: String,
+    pub(crate) status: u16,
+    /// Names and values as sent, in order.
+    pub(crate) headers: Vec<(String, String)>,
+    /// Without its framing.
+    pub(crate) body: Vec<u8>,
+    /// False when the connection ended before the body did.
+    pub(crate) is_complete: bool,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        Self::try_connect(address).unwrap()
+    }
+
+    pub(crate) fn try_connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        Ok(Self {
+            stream,
+            unread: Vec::new(),
+        })
+    }
+
+    /// This end of the connection.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.stream.local_addr().unwrap()
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Says that nothing more will come.
+    pub(crate) fn finish(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    pub(crate) fn ask(&mut self, bytes: impl AsRef<[u8]>) -> Answer {
+        self.send(bytes);
+        self.answer()
+    }
+
+    /// The next answer, to any method but HEAD.
+    pub(crate) fn answer(&mut self) -> Answer {
+        self.try_answer().unwrap()
+    }
+
+    /// The next answer to a HEAD request, which has a head only.
+    pub(crate) fn answer_without_body(&mut self) -> Answer {
+        self.read_head().unwrap()
+    }
+
+    pub(crate) fn try_answer(&mut self) -> io::Result<Answer> {
+        let mut answer = self.read_head()?;
+        if matches!(answer.status, 100..200 | 204 | 304) {
+            return Ok(answer);
+        }
+        let is_chunked = answer
+            .header("transfer-encoding")
+            .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
+        let length = answer.header("content-length").map(|length| length.parse().unwrap());
+        answer.is_complete = match length {
+            _ if is_chunked => self.read_chunks(&mut answer.body)?,
+            Some(length) => self.read_body(length, &mut answer.body)?,
+            None => self.read_to_end(&mut answer.body)?,
+        };
+        Ok(answer)
+    }
+
+    /// Waits for the other side to close; false when bytes come instead.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        match self.read_more() {
+            Ok(more) => !more,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => true,
+            Err(error) => panic!("neither closed nor answered: {error}"),
+        }
+    }
+
+    fn read_head(&mut self) -> io::Result<Answer> {
+        let length = loop {
+            if let Some(at) = find(&self.unread, b"\r\n\r\n") {
+                break at + 4;
+            }
+            if !self.read_more()? {
+                let got = String::from_utf8_lossy(&self.unread);
+                let complaint = format!("closed before the end of a head: {got:?}");
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, complaint));
+            }
+        };
+        Ok(parse(&self.take(length)))
+    }
+
+    fn read_body(&mut self, length: usize, body: &mut Vec<u8>) -> io::Result<bool> {
+        while self.unread.len() < length {
+            if !self.read_on()? {
+                body.append(&mut self.unread);
+                return Ok(false);
+            }
+        }
+        body.extend(self.take(length));
+        Ok(true)
+    }
+
+    fn read_chunks(&mut self, body: &mut Vec<u8>) -> io::Result<bool> {
+        loop {
+            let line = loop {
+                if let Some(at) = find(&self.unread, b"\r\n") {
+                    break self.take(at + 2);
+                }
+                if !self.read_on()? {
+                    return Ok(false);
+                }
+            };
+            let size = String::from_utf8(line).unwrap();
+            let size = usize::from_str_radix(size.trim_end(), 16).unwrap();
+            let mut chunk = Vec::new();
+            let is_whole = self.read_body(size + 2, &mut chunk)?;
+            chunk.truncate(size);
+            body.append(&mut chunk);
+            if !is_whole || size == 0 {
+                return Ok(is_whole);
+            }
+        }
+    }
+
+    /// A body without framing is complete when the connection ends in order.
+    fn read_to_end(&mut self, body: &mut Vec<u8>) -> io::Result<bool> {
+        let ended = loop {
+            match self.read_more() {
+                Ok(true) => {}
+                Ok(false) => break true,
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => break false,
+                Err(error) => return Err(error),
+            }
+        };
+        body.append(&mut self.unread);
+        Ok(ended)
+    }
+
+    /// Like [`Self::read_more`]; in the middle of a body a reset is an end like any other.
+    fn read_on(&mut self) -> io::Result<bool> {
+        match self.read_more() {
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(false),
+            other => other,
+        }
+    }
+
+    fn read_more(&mut self) -> io::Result<bool> {
+        let mut piece = [0; 4096];
+        let read = self.stream.read(&mut piece)?;
+        self.unread.extend_from_slice(&piece[..read]);
+        Ok(read > 0)
+    }
+
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        self.unread.drain(..length).collect()
+    }
+}
+
+impl Answer {
+    /// The value of the first header of this name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.values(name).first().copied()
+    }
+
+    /// The values of all headers of this name.
+    pub(crate) fn values(&self, name: &str) -> Vec<&str> {
+        values(&self.headers, name)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Which hello service has answered.
+    pub(crate) fn hostname(&self) -> String {
+        self.json()["hostname"].as_str().unwrap().to_owned()
+    }
+
+    /// The headers that a hello service got, from its answer to `/headers`.
+    pub(crate) fn received(&self) -> Vec<(String, String)> {
+        serde_json::from_value(self.json()["headers"].clone()).unwrap()
+    }
+}
+
+/// The values of all headers of this name, in any case.
+pub(crate) fn values<'a>(headers: &'a [(String, String)], name: &str) -> Vec<&'a str> {
+    headers
+        .iter()
+        .filter(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_str())
+        .collect()
+}
+
+/// One GET on a connection of its own.
+pub(crate) fn get(address: SocketAddr, target: &str) -> Answer {
+    get_with(address, target, "")
+}
+
+/// One GET with more header lines, each ended with CRLF.
+pub(crate) fn get_with(address: SocketAddr, target: &str, headers: &str) -> Answer {
+    ask(
+        address,
+        format!("GET {target} HTTP/1.1\r\nHost: a.test\r\n{headers}\r\n"),
+    )
+}
+
+/// One request, byte for byte, on a connection of its own.
+pub(crate) fn ask(address: SocketAddr, request: impl AsRef<[u8]>) -> Answer {
+    Client::connect(address).ask(request)
+}
+
+/// Whether nobody listens at `address`.
+pub(crate) fn refuses(address: SocketAddr) -> bool {
+    TcpStream::connect(address).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+pub(crate) fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes
+        .windows(wanted.len())
+        .position(|window| window == wanted)
+}
+
+/// The names and values of a head's lines, without its first.
+pub(crate) fn header_lines(head: &str) -> Vec<(String, String)> {
+    head.lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+        .collect()
+}
+
+fn parse(head: &[u8]) -> Answer {
+    let head = String::from_utf8(head.to_vec()).unwrap();
+    let status_line = head.lines().next().unwrap();
+    let mut words = status_line.split(' ');
+    Answer {
+        version: words.next().unwrap().to_owned(),
+        status: words.next().unwrap().parse().unwrap(),
+        headers: header_lines(&head),
+        body: Vec::new(),
+        is_complete: true,
+    }
+}

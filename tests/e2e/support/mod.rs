@@ -1,0 +1,34 @@
+//! What the tests stand on: the real program in a guard, backends that behave and backends that do not, and
+//! clients that send exactly what they are given. Every wait has a deadline, so a test that would hang fails.
+
+mod backend;
+mod client;
+mod hello;
+mod lines;
+mod load;
+mod proxy;
+mod unwilling;
+
+pub(crate) use backend::{Backend, Conversation, Request, ok};
+pub(crate) use client::{Answer, Client, ask, get, get_with, refuses};
+pub(crate) use hello::HelloBackend;
+pub(crate) use load::Load;
+pub(crate) use proxy::{Proxy, evenkeel, in_front_of, output_of, write_file};
+pub(crate) use unwilling::{FullBackend, RefusingBackend};
+
+use std::time::Duration;
+
+/// Nothing that a test waits for takes nearly this long, even on a machine that is busy with other things.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Polls until `holds`; fails the test when it does not in time.
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let mut left = DEADLINE;
+    while !holds() {
+        left = left.saturating_sub(PAUSE);
+        assert!(!left.is_zero(), "waited in vain: {what}");
+        std::thread::sleep(PAUSE);
+    }
+}

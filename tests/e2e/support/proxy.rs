@@ -1,0 +1,154 @@
+//! The real program, started for one test and ended with it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::{fs, thread};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::client::{Answer, get};
+use super::eventually;
+use super::lines::Lines;
+
+/// A running `evenkeel`. A test that fails shows what it wrote.
+pub(crate) struct Proxy {
+    child: Child,
+    address: SocketAddr,
+    /// The access log, unless it goes elsewhere.
+    pub(crate) stdout: Lines,
+    pub(crate) stderr: Lines,
+    folder: TempDir,
+}
+
+impl Proxy {
+    /// Starts it with `configuration` in a folder of its own, and waits until it listens.
+    pub(crate) fn start(configuration: &str) -> Self {
+        Self::start_with(configuration, |_| {})
+    }
+
+    /// The same, with something said about the command before it starts.
+    pub(crate) fn start_with(configuration: &str, prepare: impl FnOnce(&mut Command)) -> Self {
+        let folder = TempDir::new().unwrap();
+        let file = write_file(folder.path(), configuration);
+        let mut command = evenkeel();
+        command.current_dir(folder.path()).arg("-c").arg(file);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        prepare(&mut command);
+        let mut child = command.spawn().unwrap();
+        let mut proxy = Self {
+            stdout: Lines::of(child.stdout.take().unwrap()),
+            stderr: Lines::of(child.stderr.take().unwrap()),
+            address: SocketAddr::from(([0; 4], 0)),
+            child,
+            folder,
+        };
+        proxy.address = proxy.address_like("");
+        proxy
+    }
+
+    /// Where its first listener is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where the listener is whose address starts with `start`.
+    pub(crate) fn address_like(&self, start: &str) -> SocketAddr {
+        self.stderr.find("listening on …", |line| {
+            let (_, address) = line.split_once("listening on ")?;
+            address.starts_with(start).then(|| address.parse().ok())?
+        })
+    }
+
+    pub(crate) fn get(&self, target: &str) -> Answer {
+        get(self.address, target)
+    }
+
+    /// A file in the folder it runs in.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Waits for the line of the access log that `wanted` is true for.
+    pub(crate) fn logged(&self, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        self.stdout.find("in the access log", |line| {
+            serde_json::from_str(line).ok().filter(|line| wanted(line))
+        })
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        let mut status = None;
+        eventually("the program ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // It may have ended, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("--- evenkeel, standard output:\n{}", self.stdout.all().join("\n"));
+            eprintln!("--- evenkeel, standard error:\n{}", self.stderr.all().join("\n"));
+        }
+    }
+}
+
+/// The program, not yet started, and nothing of this environment that would change what it does.
+pub(crate) fn evenkeel() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+    command.env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end, which must come by itself.
+pub(crate) fn output_of(mut command: Command) -> Output {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut waited = Ok(());
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        eventually("the program ends", || child.try_wait().unwrap().is_some());
+    }));
+    if let Err(panic) = ended {
+        waited = Err(panic);
+        child.kill().unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    if let Err(panic) = waited {
+        eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+        std::panic::resume_unwind(panic);
+    }
+    output
+}
+
+/// Writes a configuration file into `folder`.
+pub(crate) fn write_file(folder: &Path, configuration: &str) -> PathBuf {
+    let file = folder.join("evenkeel.yaml");
+    fs::write(&file, configuration).unwrap();
+    file
+}
+
+/// The shortest useful file: one listener, one upstream `hello` of these backends, one route.
+pub(crate) fn in_front_of(backends: &[SocketAddr]) -> String {
+    let backends: Vec<_> = backends.iter().map(SocketAddr::to_string).collect();
+    format!(
+        "listeners:\n  - address: 127.0.0.1:0\n\
+         upstreams:\n  hello:\n    backends: [{}]\n\
+         routes:\n  - upstream: hello\n",
+        backends.join(", ")
+    )
+}
