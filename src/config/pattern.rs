@@ -1,19 +1,16 @@
 //! What a route may ask of a request, in the forms in which it is written.
 //!
 //! A path is text (a prefix), `{exact: …}` or `{regex: …}`; the value of a header or query argument is text (exact),
-//! `{regex: …}` or `{present: …}`. Expressions are the `regex` crate's: they run in linear time, and what they may
-//! grow to is bounded, so no expression in the file can slow a request down beyond its length.
+//! `{regex: …}` or `{present: …}`. Expressions are the `regex` crate's: they run in linear time, and that crate
+//! bounds what they may grow to, so no expression in the file can slow a request down beyond its length.
 
 use super::collection::only_entry;
 use super::read::{Read, Word};
 use super::reader::Reader;
 use super::tree::{Tree, Value};
 use http::{HeaderName, Method};
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use serde_json::json;
-
-/// What a compiled expression may take, in bytes.
-const LARGEST_REGEX: usize = 1 << 20;
 
 /// A path, compared with the request's path after decoding for matching.
 #[derive(Clone, Debug)]
@@ -177,19 +174,16 @@ impl Word for Regex {
     const QUOTED: bool = true;
 
     fn parse(text: &str) -> Result<Self, String> {
-        RegexBuilder::new(text)
-            .size_limit(LARGEST_REGEX)
-            .build()
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => {
-                    "this regular expression grows too large; use fewer or smaller repetitions"
-                        .to_owned()
-                }
-                error => format!(
-                    "this regular expression is wrong: {}; see the syntax of Rust's regex crate",
-                    last_line(&error.to_string())
-                ),
-            })
+        Regex::new(text).map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => {
+                "this regular expression grows too large; use fewer or smaller repetitions"
+                    .to_owned()
+            }
+            error => format!(
+                "this regular expression is wrong: {}; see the syntax of Rust's regex crate",
+                last_line(&error.to_string())
+            ),
+        })
     }
 
     fn schema() -> serde_json::Value {

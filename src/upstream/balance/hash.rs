@@ -61,15 +61,11 @@ impl Hash {
 impl Policy for Hash {
     fn pick(&self, members: &Members, request: &mut Request<'_>) -> Option<usize> {
         let hash = hash(request.key);
-        self.tiers.read(
-            members,
-            |members, former| Tier::both(members, former),
-            |tiers| {
-                tiers
-                    .iter()
-                    .find_map(|tier| tier.pick(members, request, hash, self.max_load))
-            },
-        )
+        self.tiers.read(members, Tier::both, |tiers| {
+            tiers
+                .iter()
+                .find_map(|tier| tier.pick(members, request, hash, self.max_load))
+        })
     }
 
     fn hand_back(&self, members: &Members, index: usize) {

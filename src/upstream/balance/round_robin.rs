@@ -19,7 +19,10 @@ pub struct RoundRobin {
 
 impl Policy for RoundRobin {
     fn pick(&self, members: &Members, request: &mut Request<'_>) -> Option<usize> {
-        let mut state = self.state(members);
+        let mut state = self.lock();
+        if !state.is_current(members) {
+            state.follow(members);
+        }
         let standing = |index| request.standing(members, index);
         let State {
             primaries, backups, ..
@@ -36,20 +39,18 @@ impl Policy for RoundRobin {
     }
 
     fn hand_back(&self, members: &Members, index: usize) {
-        let mut state = self.state(members);
-        state.primaries.take_back(index);
-        state.backups.take_back(index);
+        let mut state = self.lock();
+        if state.is_current(members) {
+            state.primaries.take_back(index);
+            state.backups.take_back(index);
+        }
     }
 }
 
 impl RoundRobin {
-    fn state(&self, members: &Members) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // A panic under the lock can at worst have lost a turn.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.seen.as_ref().is_none_or(|s| !s.is_current(members)) {
-            state.follow(members);
-        }
-        state
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,6 +62,12 @@ struct State {
 }
 
 impl State {
+    fn is_current(&self, members: &Members) -> bool {
+        self.seen
+            .as_ref()
+            .is_some_and(|seen| seen.is_current(members))
+    }
+
     fn follow(&mut self, members: &Members) {
         self.seen = Some(Seen::of(members));
         self.primaries = Chairman::resume(&self.primaries, entrants(members, false));

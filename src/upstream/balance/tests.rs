@@ -142,9 +142,16 @@ fn assert_is_allowed(policy: &dyn Policy, states: &[(u8, u32)], pick: Option<usi
         free.map(|(index, _)| index).collect::<Vec<_>>()
     };
     let primaries = of(&[0, 1, 7]);
-    let allowed = if primaries.is_empty() { of(&[3]) } else { primaries };
+    let allowed = if primaries.is_empty() {
+        of(&[3])
+    } else {
+        primaries
+    };
     match pick {
-        Some(index) => assert!(allowed.contains(&index), "{policy:?}: {index} of {allowed:?}"),
+        Some(index) => assert!(
+            allowed.contains(&index),
+            "{policy:?}: {index} of {allowed:?}"
+        ),
         None => assert!(allowed.is_empty(), "{policy:?}: nobody of {allowed:?}"),
     }
 }

@@ -17,7 +17,7 @@ fn every_small_set_of_weights_stays_within_the_bound_at_every_turn() {
 
 #[test]
 fn equal_weights_go_round_exactly() {
-    // Seen failing with the order by deadline turned round.
+    // Seen failing with turns not counted, and with ties turned round.
     for seats in 1..=50 {
         let mut chairman = start(&vec![3_000; seats]);
         for turn in 0..5 * seats {

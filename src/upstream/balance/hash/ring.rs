@@ -13,8 +13,15 @@ const DIGITS: usize = 13;
 pub(super) struct Ring {
     slots: Vec<Slot>,
     by_identity: HashMap<u64, usize>,
-    rings: [Vec<Point>; DIGITS],
+    rings: [Digit; DIGITS],
     weight: u64,
+}
+
+/// The points of one digit, and where each of as many equal parts of the ring begins among them.
+#[derive(Debug)]
+pub(super) struct Digit {
+    points: Vec<Point>,
+    parts: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +53,9 @@ impl Ring {
         let by_identity = slots.iter().map(|slot| slot.identity).zip(0..).collect();
         Self {
             weight: slots.iter().map(|slot| u64::from(slot.weight)).sum(),
-            rings: std::array::from_fn(|digit| points(former, digit, &slots, &by_identity)),
+            rings: std::array::from_fn(|digit| {
+                Digit::of(points(former, digit, &slots, &by_identity))
+            }),
             by_identity,
             slots,
         }
@@ -73,16 +82,55 @@ impl Ring {
         member.map_or(0, Member::in_flight)
     }
 
+    /// The ring of those whose weight has this digit.
+    #[cfg(test)]
+    pub(super) fn digit(&self, digit: usize) -> &Digit {
+        &self.rings[digit]
+    }
+
     /// The slots of the points from `hash` on, next first; a slot comes once for each of its points.
     pub(super) fn walk(&self, hash: u64) -> Walk<'_> {
-        let next = |ring: &Vec<Point>| ring.partition_point(|point| point.place < hash);
         Walk {
             ring: self,
             hash,
-            starts: self.rings.each_ref().map(next),
+            starts: self.rings.each_ref().map(|ring| ring.start(hash)),
             passed: [0; DIGITS],
         }
     }
+}
+
+impl Digit {
+    #[cfg(test)]
+    pub(super) fn places(&self) -> Vec<u64> {
+        self.points.iter().map(|point| point.place).collect()
+    }
+
+    fn of(points: Vec<Point>) -> Self {
+        let mut parts = vec![0; points.len()];
+        // Backwards, so that the first point of a part is what stays.
+        let mut next = points.len();
+        for part in (0..points.len()).rev() {
+            while next > 0 && part_of(points[next - 1].place, points.len()) >= part {
+                next -= 1;
+            }
+            parts[part] = u32::try_from(next).unwrap_or(u32::MAX);
+        }
+        Self { points, parts }
+    }
+
+    /// The first point at or after `hash`; the number of points when there is none.
+    pub(super) fn start(&self, hash: u64) -> usize {
+        if self.points.is_empty() {
+            return 0;
+        }
+        let first = self.parts[part_of(hash, self.parts.len())] as usize;
+        let passed = self.points[first..].iter();
+        first + passed.take_while(|point| point.place < hash).count()
+    }
+}
+
+fn part_of(place: u64, parts: usize) -> usize {
+    ((u128::from(place) * parts as u128) >> 64) as usize
 }
 
 pub(super) struct Walk<'a> {
@@ -106,7 +154,7 @@ impl Iterator for Walk<'_> {
 impl Walk<'_> {
     /// The next point of one ring: its distance by the measure of all rings, slot and digit.
     fn ahead(&self, digit: usize) -> Option<(u128, u32, usize)> {
-        let ring = &self.ring.rings[digit];
+        let ring = &self.ring.rings[digit].points;
         if self.passed[digit] >= ring.len() {
             return None;
         }
@@ -134,7 +182,7 @@ fn points(
                 u32::try_from(now).ok().filter(|_| stays)
             })
             .collect();
-        points.extend(ring.rings[digit].iter().filter_map(|point| {
+        points.extend(ring.rings[digit].points.iter().filter_map(|point| {
             let slot = staying[point.slot as usize]?;
             Some(Point { slot, ..*point })
         }));

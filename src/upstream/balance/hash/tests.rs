@@ -141,9 +141,12 @@ proptest! {
     }
 
     #[test]
-    fn a_bound_that_is_not_reached_changes_nothing(count in 1..=50_u64) {
+    fn a_bound_that_is_not_reached_changes_nothing(count in 2..=50_u64) {
         // Seen failing with one request too few within the bound.
         let members = set(&(1..=count).map(|i| (i, 1)).collect::<Vec<_>>());
+        for index in 1..count as usize {
+            prop_assert!(members.member(index).is_some_and(Member::begin));
+        }
         let (bounded, plain) = (Hash::bounded(NonZeroU32::MIN.saturating_add(124)), Hash::new());
         for key in 0..200 {
             let index = owner(&bounded, &members, key);
@@ -176,6 +179,21 @@ fn a_walk_passes_every_point_once() {
     let mut had = [0; 3];
     ring.walk(u64::MAX - 5).for_each(|slot| had[slot] += 1);
     assert_eq!(had, [160, 2 * 160, (999_u32 * 8).count_ones() * 160]);
+}
+
+#[test]
+fn a_walk_starts_at_the_first_point_from_the_hash_on() {
+    // Seen failing with parts that begin at their second point.
+    let members = set(&(1..=20).map(|i| (i, 1)).collect::<Vec<_>>());
+    let (ring, mut random) = (Ring::resume(None, members.tier(false)), Random(1));
+    // Weight 1 is eight eighths.
+    let ring = ring.digit(3);
+    let places = ring.places();
+    let edges = [0, 1, u64::MAX, places[0], places[0] + 1];
+    for hash in edges.into_iter().chain((0..5_000).map(|_| random.next())) {
+        let wanted = places.iter().position(|&place| place >= hash);
+        assert_eq!(ring.start(hash), wanted.unwrap_or(places.len()));
+    }
 }
 
 fn owners(policy: &Hash, members: &Members) -> Vec<usize> {

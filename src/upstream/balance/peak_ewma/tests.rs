@@ -38,7 +38,7 @@ fn a_slow_member_gets_next_to_nothing_while_the_others_are_quick() {
         500,
         |index| if index == 0 { 300 } else { 1 },
     );
-    assert!(had[0].len() <= 5, "{}", had[0].len());
+    assert!((1..=5).contains(&had[0].len()), "{}", had[0].len());
     assert!(had[1].len() > 150 && had[2].len() > 150);
 }
 
