@@ -4,6 +4,11 @@
 //! policies that look at loads have loads to look at. Weights are mixed; half as many requests are
 //! kept in flight as there are backends.
 
+#![allow(
+    missing_docs,
+    reason = "criterion_group! makes a public function without one"
+)]
+
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use evenkeel::upstream::balance::{
     FULL_WEIGHT, Hash, LeastRequests, Member, Members, P2c, PeakEwma, Policy, Random, Request,
@@ -15,8 +20,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+type Make = fn() -> Box<dyn Policy>;
+
 fn picks(criterion: &mut Criterion) {
-    let policies: [(&str, fn() -> Box<dyn Policy>); 7] = [
+    let policies: [(&str, Make); 7] = [
         ("round_robin", || Box::new(RoundRobin::default())),
         ("least_requests", || Box::new(LeastRequests::default())),
         ("p2c", || Box::new(P2c::default())),

@@ -2,6 +2,11 @@
 //!
 //! Each measurement goes over many requests in an order that jumps between hosts, so that a large table pays for its cache misses.
 
+#![allow(
+    missing_docs,
+    reason = "criterion_group! makes a public function without one"
+)]
+
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

@@ -70,7 +70,10 @@ fn run(_path: &Path, config: Checked<Config>) -> ExitCode {
     start_log(&config);
     match server::run(config) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(FAILED, &format!("evenkeel: {error}")),
+        Err(error) => {
+            let lines = error.to_string().replace('\n', "\nevenkeel: ");
+            complain(FAILED, &format!("evenkeel: {lines}"))
+        }
     }
 }
 

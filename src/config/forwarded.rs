@@ -15,7 +15,7 @@ section! {
     /// The forwarded headers that backends are sent; in a route, what is left out is as at the top level.
     #[derive(Default)]
     pub(super) struct Overrides {
-        /// The X-Forwarded-For header: `append` the peer to it, `replace` it by the peer, or `off`.
+        /// The X-Forwarded-For header: `append` the peer to it, `replace` it by the client, or `off`.
         pub(super) x_forwarded_for: Option<XForwardedFor>,
         /// Send X-Forwarded-Proto: the scheme of the request, `http` or `https`.
         pub(super) x_forwarded_proto: Option<bool>,

@@ -12,16 +12,16 @@ use std::net::SocketAddr;
 pub struct Listener {
     /// IP address and port.
     pub address: SocketAddr,
-    /// Its name in routes, logs and metrics; the address as written when none is given.
+    /// Its name in routes and logs; the address as written when none is given.
     pub name: String,
 }
 
 section! {
     /// One address that accepts connections from clients.
     pub(super) struct ListenerEntry {
-        /// IP address and port to listen on; `0.0.0.0` is every IPv4 address of this machine, `[::]` every address.
+        /// IP address and port to listen on; `0.0.0.0` is every IPv4 address of this machine, `[::]` every IPv6 address.
         pub(super) address: Spot<ListenAddress>,
-        /// Its name in routes, logs and metrics; the address by default.
+        /// Its name in routes and logs; the address by default.
         pub(super) name: Option<Spot<Name>>,
     }
 }

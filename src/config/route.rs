@@ -73,7 +73,7 @@ section! {
     pub(super) struct RouteEntry {
         /// Send the request to this upstream.
         pub(super) upstream: Entry<Name>,
-        /// Its name in logs and metrics; its place in the file by default, such as `routes[3]`.
+        /// Its name in logs; its place in the file by default, such as `routes[3]`.
         pub(super) name: Option<Spot<Name>>,
         /// Which requests it takes; any by default.
         pub(super) matches as "match": Entry<MatchEntry>,

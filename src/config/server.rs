@@ -25,7 +25,7 @@ section! {
     /// The two phases of a graceful stop.
     #[derive(PartialEq, Eq)]
     pub struct Shutdown {
-        /// Keep serving this long after SIGTERM, while readiness already says no.
+        /// Keep serving this long after SIGTERM, until whoever sends the requests has taken notice.
         pub delay: Duration [Duration::ZERO..=DAY] = Duration::ZERO,
         /// Then finish the requests in flight, at most this long; the process ends as soon as none is left.
         pub drain: Duration [Duration::ZERO..=DAY] = Duration::from_secs(30),

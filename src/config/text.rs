@@ -13,7 +13,7 @@ impl Word for String {
     }
 }
 
-/// A name that appears in routes, logs and metrics.
+/// A name that appears in routes and logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name(pub(super) String);
 

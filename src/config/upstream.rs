@@ -15,7 +15,7 @@ use std::time::Duration;
 /// A named group of backends that answer alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
-    /// Its name in routes, logs and metrics.
+    /// Its name in routes and logs.
     pub name: String,
     /// Its members, in file order; at least one.
     pub backends: Vec<Backend>,

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderValue;
 use pingora_core::protocols::Digest;
+use pingora_core::server::ShutdownWatch;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -41,22 +42,31 @@ pub struct Proxy {
     access_log: Arc<AccessLog>,
     clock: Arc<dyn Clock>,
     hostname: String,
+    stopping: ShutdownWatch,
 }
 
 impl Proxy {
-    /// A proxy that serves each request from the snapshot that is current when the request begins.
+    /// A proxy that serves each request from the snapshot that is current when the request begins. Once `stopping` turns true, every answer
+    /// is the last one on its connection.
     pub fn new(
         live: Arc<Live>,
         access_log: Arc<AccessLog>,
         clock: Arc<dyn Clock>,
         hostname: String,
+        stopping: ShutdownWatch,
     ) -> Self {
         Self {
             live,
             access_log,
             clock,
             hostname,
+            stopping,
         }
+    }
+
+    /// Whether connections are to be closed after the answer that is under way.
+    fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
     }
 
     fn make_request_id(&self, now: SystemTime) -> HeaderValue {
@@ -146,7 +156,7 @@ impl ProxyHttp for Proxy {
         response: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        phase::response::prepare(session, response, ctx)
+        phase::response::prepare(self, session, response, ctx)
     }
 
     fn upstream_response_body_filter(

@@ -9,6 +9,8 @@
 //! | [`authority`] | who is asked for: `Host`, `:authority` | RFC 3986 §3.2, RFC 9110 §7.2 |
 //! | [`client_ip`] | who asks, behind trusted proxies | RFC 7239 §5.2, §8.1 |
 //! | [`forwarded`] | what a backend is told about both | RFC 7239 §4 |
+//! | [`framing`] | where one message ends and the next begins | RFC 9112 §6.3 |
+//! | [`head`] | whether a request's head can be served at all | RFC 9112 §3, §6 |
 //! | [`headers`] | the door through which header lines are edited | RFC 9110 §5.1 |
 //! | [`hop_by_hop`] | what ends at this hop | RFC 9110 §7.6.1 |
 //! | [`path`] | what a route compares | RFC 3986 §2, §3.3 |
@@ -19,6 +21,7 @@ pub mod authority;
 pub mod client_ip;
 pub mod forwarded;
 pub mod framing;
+pub mod head;
 pub mod headers;
 pub mod hop_by_hop;
 pub mod path;

@@ -15,13 +15,15 @@ use pingora_core::server::ShutdownWatch;
 use tokio::io::AsyncWriteExt;
 
 use crate::proxy::{HttpProxy, reply};
-use crate::semantics::framing;
+use crate::semantics::{framing, head};
 use crate::server::connection::{Connection, Socket};
 
 /// A request's head must be here this long after its first byte.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// A connection without a request is closed after this long.
 const IDLE_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a client that was refused is listened to.
+const LINGER: Duration = Duration::from_secs(2);
 /// Request line and header lines together, in bytes.
 const HEAD_LIMIT: usize = 32 * 1024;
 
@@ -34,16 +36,19 @@ pub(crate) async fn serve<S: Socket>(
     mut shutdown: ShutdownWatch,
 ) {
     loop {
-        let head = tokio::select! {
+        let read = tokio::select! {
             biased;
-            head = read_head(&mut connection) => head,
+            read = read_head(&mut connection) => read,
             () = begins(&mut shutdown) => return,
         };
-        let head = match head {
+        let head = match read {
             Head::Complete(head) => head,
             Head::Closed => return,
             Head::Refused(status) => return refuse(connection, status).await,
         };
+        if let Err(refused) = head::check(&head) {
+            return refuse(connection, refused.status()).await;
+        }
         connection.start_message(head.len(), framing::request_body(&head));
         // Boxed, so that an idle connection does not hold the space of a request's future.
         match Box::pin(serve_one(&proxy, connection, &shutdown, head)).await {
@@ -128,8 +133,17 @@ async fn refuse<S: Socket>(mut connection: Box<Connection<S>>, status: StatusCod
         connection.facts().peer,
         reply::sentence(status)
     );
-    let _ = connection.write_all(&answer).await;
-    let _ = connection.shutdown().await;
+    // The client may have sent more than was read. Closing on that would reset the connection, and could take the answer with it, so what
+    // still comes is read for a moment.
+    let told = async {
+        connection.write_all(&answer).await?;
+        connection.shutdown().await?;
+        while connection.read_more().await? {
+            connection.unread().clear();
+        }
+        std::io::Result::Ok(())
+    };
+    let _ = tokio::time::timeout(LINGER, told).await;
 }
 
 async fn begins(shutdown: &mut ShutdownWatch) {

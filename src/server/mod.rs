@@ -76,11 +76,17 @@ pub fn run(config: Checked<Config>) -> Result<(), Failed> {
     let mut server = Server::new_with_opt_and_conf(None, pingora_conf(&config, threads));
     let live = Arc::new(Live::new(Snapshot::new(config, 1, &clock)));
     let hostname = gethostname::gethostname().to_string_lossy().into_owned();
-    let proxy = Proxy::new(Arc::clone(&live), Arc::clone(&access_log), clock, hostname);
+    let (stop, stopping) = watch::channel(false);
+    let proxy = Proxy::new(
+        Arc::clone(&live),
+        Arc::clone(&access_log),
+        clock,
+        hostname,
+        stopping.clone(),
+    );
     let proxy = Arc::new(pingora_proxy::http_proxy(&server.configuration, proxy));
 
     let connections = Arc::new(Connections::default());
-    let (stop, stopping) = watch::channel(false);
     let background = server.add_service(Background::new(embedded, live));
     let front_door = FrontDoor::new(
         listeners,

@@ -100,16 +100,22 @@ fn log_failure(session: &Session, error: Option<&Error>, ctx: &Ctx, failure: Fai
         .upstream
         .as_ref()
         .map_or("-", |upstream| upstream.name());
+    let written = session.response_written().map(|head| head.status.as_u16());
     let tried: Vec<_> = ctx
         .attempts
         .iter()
         .map(|attempt| &*attempt.address)
         .collect();
     log::warn!(
-        "{} {} answered {}: {}: upstream {upstream}, tried [{}], request {}{}",
+        "{} {} {} {}: {}: upstream {upstream}, tried [{}], request {}{}",
         request.method,
         String::from_utf8_lossy(request.raw_path()).escape_debug(),
-        row.status.as_u16(),
+        if written.is_some() && written != Some(row.status.as_u16()) {
+            "broken off after"
+        } else {
+            "answered"
+        },
+        written.unwrap_or(row.status.as_u16()),
         row.error,
         tried.join(", "),
         ctx.request_id

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Version, header};
+use http::{HeaderMap, HeaderValue, header};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -30,11 +30,7 @@ pub(in crate::proxy) async fn handle(
     session.set_read_timeout(Some(BODY_DEADLINE));
     session.set_write_timeout(Some(WRITE_DEADLINE));
     identify(proxy, session, ctx);
-    let Some(host) = host(session) else {
-        return refuse(session, ctx, Failure::BadRequest).await;
-    };
-    let found = find_route(session, ctx, &host);
-    drop(host);
+    let found = find_route(session, ctx, &host(session));
     ctx.set_route(found);
     let Some(route) = ctx.route() else {
         return refuse(session, ctx, Failure::NoRoute).await;
@@ -91,17 +87,16 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &client_ip::TrustedProxies
     client_ip::find(peer, lines("x-forwarded-for"), lines("forwarded"), trusted)
 }
 
-/// The host the request is for; `None` when an HTTP/1.1 request does not say (RFC 9112 §3.2).
-fn host(session: &Session) -> Option<Cow<'_, str>> {
+/// The host the request is for: the head was checked, so only an HTTP/1.0 request may not say.
+fn host(session: &Session) -> Cow<'_, str> {
     let request = session.req_header();
-    let named = request
-        .headers
-        .get(header::HOST)
-        .map(|host| String::from_utf8_lossy(host.as_bytes()))
-        .or_else(|| request.uri.authority().map(|host| host.as_str().into()));
-    match named {
-        None if request.version == Version::HTTP_11 => None,
-        other => Some(other.unwrap_or_default()),
+    match request.headers.get(header::HOST) {
+        Some(host) => String::from_utf8_lossy(host.as_bytes()),
+        None => request
+            .uri
+            .authority()
+            .map_or("", |host| host.as_str())
+            .into(),
     }
 }
 

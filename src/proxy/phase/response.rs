@@ -5,11 +5,13 @@ use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
-use crate::proxy::Ctx;
+use crate::proxy::headers::remove_in_order;
+use crate::proxy::{Ctx, Proxy};
 use crate::semantics::hop_by_hop;
 
-/// Takes out what concerned the backend's connection only, and adds the request id.
+/// Takes out what concerned the backend's connection only, adds the request id, and says goodbye when the server is stopping.
 pub(in crate::proxy) fn prepare(
+    proxy: &Proxy,
     session: &mut Session,
     response: &mut ResponseHeader,
     ctx: &mut Ctx,
@@ -17,11 +19,14 @@ pub(in crate::proxy) fn prepare(
     if response.status.is_informational() {
         return Ok(());
     }
-    for name in hop_by_hop::to_remove(&response.headers, false) {
-        // Pingora reads the framing from here, and writes a `Connection` of its own.
-        if name != header::TRANSFER_ENCODING {
-            response.remove_header(&name);
-        }
+    let mut ended = hop_by_hop::to_remove(&response.headers, false);
+    // Pingora reads the framing from here, and puts a `Connection` of its own in the place of the backend's.
+    ended.retain(|name| *name != header::TRANSFER_ENCODING && *name != header::CONNECTION);
+    if !ended.is_empty() {
+        remove_in_order(response, &ended)?;
+    }
+    if proxy.is_stopping() {
+        session.set_keepalive(None);
     }
     if let Some((name, id)) = ctx.identity() {
         response.insert_header(name.to_owned(), id.clone())?;

@@ -8,7 +8,7 @@ use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
 use crate::proxy::Ctx;
-use crate::proxy::headers::Editable;
+use crate::proxy::headers::{Editable, restore_order};
 use crate::proxy::stall;
 use crate::semantics::forwarded::{self, Facts, HostHeader, Scheme};
 use crate::semantics::hop_by_hop;
@@ -20,12 +20,14 @@ pub(in crate::proxy) fn prepare(
     request: &mut RequestHeader,
     ctx: &mut Ctx,
 ) -> Result<()> {
-    let sent = &session.req_header().headers;
+    let as_sent = session.req_header();
+    let sent = &as_sent.headers;
     for name in hop_by_hop::nominated(sent.get_all(header::CONNECTION).iter()) {
         if !hop_by_hop::is_hop_by_hop(&name) {
             request.remove_header(&name);
         }
     }
+    let mut has_removed = request.headers.len() < sent.len();
     if let Some((name, id)) = ctx.identity() {
         request.insert_header(name.to_owned(), id.clone())?;
     }
@@ -42,11 +44,16 @@ pub(in crate::proxy) fn prepare(
         host: sent_host.map_or("", |host| host.to_str().unwrap_or_default()),
         port: connection.local.port(),
     };
-    forwarded::apply(&route.forwarded, &facts, &mut Editable(request));
+    let mut headers = Editable::new(request);
+    forwarded::apply(&route.forwarded, &facts, &mut headers);
+    has_removed |= headers.has_removed();
     if route.forwarded.host == HostHeader::Upstream
         && let Some(host) = ctx.backend().and_then(|backend| backend.host())
     {
         request.insert_header("Host", host)?;
+    }
+    if has_removed {
+        restore_order(request, as_sent)?;
     }
     stall::begin(ctx);
     Ok(())

@@ -65,6 +65,7 @@ fn the_counter_of_allocations_counts() {
     let table = table_of_everything();
     let headers = HeaderMap::new();
     let escaped = get("h7.test", "/%61pi/", &headers);
+    table.find(&escaped);
     let counted = measure(|| {
         table.find(&escaped);
     });

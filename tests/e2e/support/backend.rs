@@ -153,6 +153,11 @@ impl Conversation {
         let _ = self.stream.write_all(bytes.as_ref());
     }
 
+    /// Waits until these bytes have come.
+    pub(crate) fn wait_for(&mut self, bytes: &[u8]) {
+        while find(&self.unread, bytes).is_none() && self.read_more().is_some() {}
+    }
+
     /// Waits for the proxy to close; whatever it still sends is read and dropped.
     pub(crate) fn wait_for_close(&mut self) {
         while self.read_more().is_some() {}
@@ -195,7 +200,9 @@ impl Request {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<String> {
-        values(&self.headers(), name).first().map(|value| (*value).to_owned())
+        values(&self.headers(), name)
+            .first()
+            .map(|value| (*value).to_owned())
     }
 
     fn word(&self, index: usize) -> &str {

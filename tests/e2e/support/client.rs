@@ -38,11 +38,6 @@ impl Client {
         })
     }
 
-    /// This end of the connection.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.stream.local_addr().unwrap()
-    }
-
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
@@ -75,13 +70,22 @@ impl Client {
         let is_chunked = answer
             .header("transfer-encoding")
             .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
-        let length = answer.header("content-length").map(|length| length.parse().unwrap());
+        let length = answer
+            .header("content-length")
+            .map(|length| length.parse().unwrap());
         answer.is_complete = match length {
             _ if is_chunked => self.read_chunks(&mut answer.body)?,
             Some(length) => self.read_body(length, &mut answer.body)?,
             None => self.read_to_end(&mut answer.body)?,
         };
         Ok(answer)
+    }
+
+    /// Waits until these bytes have come, and leaves them where they are.
+    pub(crate) fn wait_for(&mut self, bytes: &[u8]) {
+        while find(&self.unread, bytes).is_none() {
+            assert!(self.read_more().unwrap(), "closed before it said {bytes:?}");
+        }
     }
 
     /// Waits for the other side to close; false when bytes come instead.

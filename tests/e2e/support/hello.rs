@@ -1,7 +1,6 @@
 //! The real demo service as a backend that can die and come back on its port.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use hello::{Hello, Options};
 use tokio::runtime::{Builder, Runtime};
@@ -58,9 +57,4 @@ impl HelloBackend {
             .block_on(async { tokio::time::timeout(DEADLINE, end).await })
             .unwrap()
     }
-}
-
-/// A hello service that holds every answer back for `delay`.
-pub(crate) fn slow(name: &str, delay: Duration) -> HelloBackend {
-    HelloBackend::start_with(Options::default().name(name).delay(delay))
 }

@@ -32,10 +32,7 @@ impl Lines {
 
     pub(crate) fn all(&self) -> Vec<String> {
         let (lines, _) = &*self.shared;
-        lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits for the first line of which `find` makes something, also among those that came before.

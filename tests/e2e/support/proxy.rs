@@ -61,6 +61,11 @@ impl Proxy {
         })
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn get(&self, target: &str) -> Answer {
         get(self.address, target)
     }
@@ -102,8 +107,14 @@ impl Drop for Proxy {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            eprintln!("--- evenkeel, standard output:\n{}", self.stdout.all().join("\n"));
-            eprintln!("--- evenkeel, standard error:\n{}", self.stderr.all().join("\n"));
+            eprintln!(
+                "--- evenkeel, standard output:\n{}",
+                self.stdout.all().join("\n")
+            );
+            eprintln!(
+                "--- evenkeel, standard error:\n{}",
+                self.stderr.all().join("\n")
+            );
         }
     }
 }

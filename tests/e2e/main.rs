@@ -1,0 +1,19 @@
+//! The load balancer from outside: the real program, real sockets, and backends that behave and that do not.
+//!
+//! One file for each topic; the names of the tests are the list of features. What they stand on is in `support`.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod access_log;
+mod balancing;
+mod command_line;
+mod configuration;
+mod failover;
+mod failures;
+mod forwarded;
+mod headers;
+mod health;
+mod http1;
+mod routing;
+mod shipped_files;
+mod stopping;
+mod support;
