@@ -23,6 +23,8 @@ pub struct ConnectionFacts {
     pub peer: SocketAddr,
     /// The time limit on the backend that Pingora does not keep.
     pub stall: Stall,
+    /// The answer broke off: the connection is not to end as a complete one would.
+    pub must_abort: AtomicBool,
     /// Bytes read from the client since the current request began, heads included.
     pub bytes_read: AtomicU64,
     /// Bytes written to the client since the current request began, heads included.

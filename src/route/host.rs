@@ -3,15 +3,16 @@
 //! An exact host is one hash lookup. `*.example.com` stands under its suffix in a second map, which is asked for the suffixes of the
 //! host from the longest to the shortest, and only for those whose length some wildcard has: a host of a hundred labels costs no more
 //! lookups than there are such lengths. The host of a request is brought to the form of the patterns on the stack, so that a lookup
-//! does not allocate: lower case, without port and one trailing dot, and an IPv6 literal in the one spelling of RFC 5952.
+//! does not allocate: lower case, without port and one trailing dot, and an IPv6 literal in the one spelling of RFC 5952. Whether it is
+//! an authority at all is not asked here: that costs more than the lookup, and a request that has none is refused before it is routed.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Write;
+use std::net::Ipv6Addr;
 
 use super::precedence::HostRank;
 use crate::config::HostPattern;
-use crate::semantics::authority::{self, Authority};
 
 /// A host that a route asks for, in the form that requests are compared in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,18 +71,16 @@ pub(super) struct HostName {
 const LONGEST: usize = 253;
 
 impl HostName {
-    /// Takes a host as sent, with or without a port. What is no authority, or too long, becomes the empty name, which no pattern accepts.
+    /// Takes a host as sent, with or without a port. One that is too long becomes the empty name, which no pattern accepts.
     pub(super) fn new(sent: &str) -> Self {
         let mut name = Self {
             bytes: [0; LONGEST],
             length: 0,
         };
-        match Authority::parse(sent).map(|authority| authority.host) {
-            Ok(authority::Host::Name(host)) => {
-                name.write_lower_case(host.strip_suffix('.').unwrap_or(host));
-            }
-            Ok(address) => name.write_address(address),
-            Err(_) => {}
+        let host = without_port(sent);
+        match ipv6(host) {
+            Some(address) => name.write_literal(address),
+            None => name.write_lower_case(host.strip_suffix('.').unwrap_or(host)),
         }
         name
     }
@@ -99,12 +98,24 @@ impl HostName {
         }
     }
 
-    fn write_address(&mut self, address: authority::Host<'_>) {
+    fn write_literal(&mut self, address: Ipv6Addr) {
         let mut room = &mut self.bytes[..];
-        if write!(room, "{address}").is_ok() {
+        if write!(room, "[{address}]").is_ok() {
             self.length = LONGEST - room.len();
         }
     }
+}
+
+/// A bare `[::1]` keeps its colons: what follows the last one ends in a bracket and is no port.
+fn without_port(sent: &str) -> &str {
+    match sent.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => sent,
+    }
+}
+
+fn ipv6(host: &str) -> Option<Ipv6Addr> {
+    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
 /// Something for each host that is named, and something for any other.

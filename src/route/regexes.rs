@@ -9,38 +9,40 @@
 
 use regex_automata::meta;
 
-/// Regexes with the slot of each, best first.
+use super::rule::Ranked;
+
+/// The regexes of some routes, best first.
 #[derive(Debug)]
 pub(super) struct Regexes {
     together: Option<meta::Regex>,
-    slots: Box<[u32]>,
+    routes: Box<[Ranked]>,
 }
 
 impl Regexes {
-    /// Takes each pattern with its slot, best first.
-    pub(super) fn new<'p>(patterns: impl Iterator<Item = (&'p str, u32)>) -> Self {
-        let (patterns, slots): (Vec<_>, Vec<_>) = patterns
-            .map(|(pattern, slot)| (format!(r"\A(?s:.*?)(?:{pattern})"), slot))
+    /// Takes each pattern with its route, best first.
+    pub(super) fn new<'p>(patterns: impl Iterator<Item = (&'p str, Ranked)>) -> Self {
+        let (patterns, routes): (Vec<_>, Vec<_>) = patterns
+            .map(|(pattern, route)| (format!(r"\A(?s:.*?)(?:{pattern})"), route))
             .unzip();
         Self {
             together: build(&patterns),
-            slots: slots.into(),
+            routes: routes.into(),
         }
     }
 
-    /// The slot of the best regex, whether it matches or not.
-    pub(super) fn best(&self) -> Option<u32> {
-        self.slots.first().copied()
+    /// The best route, whether it matches or not.
+    pub(super) fn best(&self) -> Option<Ranked> {
+        self.routes.first().copied()
     }
 
-    /// Slots, best first, in which every regex that matches `path` is to be found; the first is one, unless nothing is known.
-    pub(super) fn candidates(&self, path: &str) -> &[u32] {
+    /// Routes, best first, among which are all whose regex matches `path`; the first is one of those, unless nothing is known.
+    pub(super) fn candidates(&self, path: &str) -> &[Ranked] {
         let Some(together) = &self.together else {
-            return &self.slots;
+            return &self.routes;
         };
         let first = together.search_half(&regex_automata::Input::new(path));
         first
-            .and_then(|first| self.slots.get(first.pattern().as_usize()..))
+            .and_then(|first| self.routes.get(first.pattern().as_usize()..))
             .unwrap_or_default()
     }
 }

@@ -1,9 +1,9 @@
 //! All routes, ready to be asked.
 //!
-//! The routes of each host pattern form a section, in which they are sorted by precedence once; a route's place in that order is its
-//! slot, so at run time the better of two is the smaller number. A lookup goes through the sections for the request's host, closest
-//! first, and in each through the lists of slots whose path can fit: exact, regexes, prefixes from long to short, any path. A list is
-//! left as soon as it cannot beat what is already found; so a high `priority` on a short prefix costs one more look, not a scan.
+//! The routes of each host pattern form a section, in which they are sorted by precedence once; so at run time the better of two is the
+//! one with the smaller place. A lookup goes through the sections for the request's host, closest first, and in each through the lists
+//! of routes whose path can fit: exact, regexes, prefixes from long to short, any path. A list is left as soon as it cannot beat what is
+//! already found; so a high `priority` on a short prefix costs one more look, not a scan.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,14 @@ use super::host::{Host, HostIndex};
 use super::path::{self, Path};
 use super::precedence::{HostRank, Precedence};
 use super::regexes::Regexes;
-use super::rule::{Miss, Rule, Subject};
-use super::tree::{Ends, Forest, Reached, Root, Slots};
+use super::rule::{Miss, Ranked, Rule, Subject};
+use super::tree::{Ends, Forest, Listed, Reached, Root};
 
 /// The routes of one snapshot.
 #[derive(Debug)]
 pub struct Table {
     /// In file order.
     rules: Box<[Rule]>,
-    /// What stands at each slot.
-    ranked: Box<[Ranked]>,
     sections: HostIndex<Section>,
     forest: Forest,
 }
@@ -37,20 +35,12 @@ pub struct Considered<'t> {
     pub outcome: Result<(), Miss<'t>>,
 }
 
-/// A route in its place, with just enough to leave its rule alone: most routes ask for nothing that the index has not answered, and in a
-/// large table each rule is a trip to main memory.
-#[derive(Debug, Clone, Copy)]
-struct Ranked {
-    route: u32,
-    index_says_all: bool,
-}
-
 /// The routes for one host pattern.
 #[derive(Debug)]
 struct Section {
     root: Root,
     regexes: Option<Box<Regexes>>,
-    any_path: Slots,
+    any_path: Listed,
 }
 
 impl Table {
@@ -60,17 +50,14 @@ impl Table {
         let rules: Box<[Rule]> = numbered
             .map(|(index, (pattern, priority))| Rule::new(pattern, priority, index))
             .collect();
-        let mut ranked = Vec::new();
         let mut forest = Forest::default();
         let sections = HostIndex::new(by_host(&rules).into_iter().map(|(host, members)| {
             let rank = host.map_or(HostRank::Any, Host::rank);
             let best_first = sorted(members, rank);
-            let section = Section::new(&best_first, ranked.len(), &mut forest);
-            ranked.extend(best_first.into_iter().map(Ranked::new));
+            let section = Section::new(&best_first, &mut forest);
             (host.cloned(), section)
         }));
         Self {
-            ranked: ranked.into(),
             sections,
             forest,
             rules,
@@ -83,8 +70,7 @@ impl Table {
     pub fn find(&self, request: &Request<'_>) -> Option<usize> {
         let subject = Subject::new(request);
         let mut sections = self.sections.closest_first(&subject.host);
-        let slot = sections.find_map(|section| self.best_of(section, &subject))?;
-        let winner = self.ranked.get(slot as usize)?;
+        let winner = sections.find_map(|section| self.best_of(section, &subject))?;
         Some(winner.route as usize)
     }
 
@@ -105,7 +91,7 @@ impl Table {
         considered
     }
 
-    fn best_of(&self, section: &Section, subject: &Subject<'_>) -> Option<u32> {
+    fn best_of(&self, section: &Section, subject: &Subject<'_>) -> Option<Ranked> {
         let reached = self.forest.reach(section.root, &subject.path);
         let exact = reached.map(Reached::exact).unwrap_or_default();
         let mut best = self.better(None, exact, subject);
@@ -117,31 +103,24 @@ impl Table {
         for prefix in reached.into_iter().flat_map(Reached::prefixes) {
             best = self.better(best, prefix, subject);
         }
-        self.better(best, self.forest.slots(section.any_path), subject)
+        self.better(best, self.forest.listed(section.any_path), subject)
     }
 
-    /// The first of `slots`, which are sorted, that matches and is better than `best`; otherwise `best`.
-    fn better(&self, best: Option<u32>, slots: &[u32], subject: &Subject<'_>) -> Option<u32> {
-        let worth_asking = slots.iter().take_while(|slot| beats(Some(**slot), best));
-        let mut matching = worth_asking.filter(|slot| self.matches(**slot, subject));
+    /// The first of `routes`, which are sorted, that matches and is better than `best`; otherwise `best`.
+    fn better(
+        &self,
+        best: Option<Ranked>,
+        routes: &[Ranked],
+        subject: &Subject<'_>,
+    ) -> Option<Ranked> {
+        let worth_asking = routes.iter().take_while(|route| beats(Some(**route), best));
+        let mut matching = worth_asking.filter(|route| self.matches(**route, subject));
         matching.next().copied().or(best)
     }
 
-    fn matches(&self, slot: u32, subject: &Subject<'_>) -> bool {
-        let Some(ranked) = self.ranked.get(slot as usize) else {
-            return false;
-        };
+    fn matches(&self, ranked: Ranked, subject: &Subject<'_>) -> bool {
         let rule = || self.rules.get(ranked.route as usize);
         ranked.index_says_all || rule().is_some_and(|rule| rule.check_below_host(subject).is_ok())
-    }
-}
-
-impl Ranked {
-    fn new(rule: &Rule) -> Self {
-        Self {
-            route: rule.file_order() as u32,
-            index_says_all: rule.is_host_and_literal_path(),
-        }
     }
 }
 
@@ -153,29 +132,30 @@ impl Considered<'_> {
 }
 
 impl Section {
-    /// Takes the routes of one host, best first, and the slot of the first of them.
-    fn new(best_first: &[&Rule], first_slot: usize, forest: &mut Forest) -> Self {
+    /// Takes the routes of one host, best first.
+    fn new(best_first: &[&Rule], forest: &mut Forest) -> Self {
         let mut ends: BTreeMap<&[u8], Ends> = BTreeMap::new();
         let mut regexes = Vec::new();
         let mut any_path = Vec::new();
-        for (rule, slot) in best_first.iter().zip(first_slot as u32..) {
+        for (place, rule) in best_first.iter().enumerate() {
+            let ranked = rule.at(place);
             match rule.path() {
                 Some(Path::Exact(path)) => {
-                    ends.entry(path.as_bytes()).or_default().exact.push(slot);
+                    ends.entry(path.as_bytes()).or_default().exact.push(ranked);
                 }
                 Some(Path::Prefix(prefix)) => {
                     let key = path::without_last_slash(prefix).as_bytes();
-                    ends.entry(key).or_default().prefix.push(slot);
+                    ends.entry(key).or_default().prefix.push(ranked);
                 }
-                Some(Path::Regex(regex)) => regexes.push((regex.as_str(), slot)),
-                None => any_path.push(slot),
+                Some(Path::Regex(regex)) => regexes.push((regex.as_str(), ranked)),
+                None => any_path.push(ranked),
             }
         }
         let keys: Vec<_> = ends.into_iter().collect();
         Self {
             root: forest.plant(&keys),
             regexes: (!regexes.is_empty()).then(|| Box::new(Regexes::new(regexes.into_iter()))),
-            any_path: forest.add_slots(&any_path),
+            any_path: forest.list(&any_path),
         }
     }
 }
@@ -198,11 +178,11 @@ fn sorted(mut members: Vec<&Rule>, host: HostRank) -> Vec<&Rule> {
     members
 }
 
-/// Whether one slot is better than another.
-fn beats(slot: Option<u32>, other: Option<u32>) -> bool {
-    match (slot, other) {
-        (Some(slot), Some(other)) => slot < other,
-        (slot, None) => slot.is_some(),
+/// Whether one route of a section is better than another.
+fn beats(ranked: Option<Ranked>, other: Option<Ranked>) -> bool {
+    match (ranked, other) {
+        (Some(ranked), Some(other)) => ranked.place < other.place,
+        (ranked, None) => ranked.is_some(),
         (None, Some(_)) => false,
     }
 }

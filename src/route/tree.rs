@@ -8,6 +8,8 @@
 //! keys, level by level, with a list of what is left to do rather than by recursion, since its depth would be the operator's to choose.
 //! The idea is from Morrison, "PATRICIA", 1968.
 
+use super::rule::Ranked;
+
 /// The trees.
 #[derive(Debug, Default)]
 pub(super) struct Forest {
@@ -15,24 +17,24 @@ pub(super) struct Forest {
     /// The first byte of each vertex's label, so that siblings are told apart within one cache line.
     first_bytes: Vec<u8>,
     labels: Vec<u8>,
-    slots: Vec<u32>,
+    routes: Vec<Ranked>,
 }
 
 /// A tree.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Root(u32);
 
-/// A list of slots, kept with those of the trees.
+/// A list of routes, kept with those of the trees.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Slots(Span);
+pub(super) struct Listed(Span);
 
-/// The slots that stand at one key, best first.
+/// The routes that stand at one key, best first.
 #[derive(Debug, Default)]
 pub(super) struct Ends {
     /// Those for exactly this path.
-    pub(super) exact: Vec<u32>,
+    pub(super) exact: Vec<Ranked>,
     /// Those for all below it.
-    pub(super) prefix: Vec<u32>,
+    pub(super) prefix: Vec<Ranked>,
 }
 
 /// The end of the way down for one path.
@@ -51,8 +53,8 @@ struct Vertex {
     /// Length of the whole key that ends here.
     depth: u32,
     children: Span,
-    /// Where the slots start: first `exact` many for exactly this path, then `prefix` many for all below it.
-    slots: u32,
+    /// Where its routes start: first `exact` many for exactly this path, then `prefix` many for all below it.
+    routes: u32,
     exact: u32,
     prefix: u32,
     /// The closest vertex above with a `prefix`, or [`NOWHERE`].
@@ -91,14 +93,14 @@ impl Forest {
         Root(root)
     }
 
-    /// Keeps slots that stand at no key.
-    pub(super) fn add_slots(&mut self, slots: &[u32]) -> Slots {
-        Slots(self.list(slots))
+    /// Keeps routes that stand at no key.
+    pub(super) fn list(&mut self, routes: &[Ranked]) -> Listed {
+        Listed(self.append(routes))
     }
 
-    /// What was given to [`Forest::add_slots`].
-    pub(super) fn slots(&self, slots: Slots) -> &[u32] {
-        slots.0.of(&self.slots)
+    /// What was given to [`Forest::list`].
+    pub(super) fn listed(&self, list: Listed) -> &[Ranked] {
+        list.0.of(&self.routes)
     }
 
     /// Goes down from `root` as far as `path` leads.
@@ -138,15 +140,15 @@ impl Forest {
             [(key, ends), longer @ ..] if key.len() == depth as usize => (ends, longer),
             all => (&nothing, all),
         };
-        let exact = self.list(&ends.exact);
-        let prefix = self.list(&ends.prefix);
+        let exact = self.append(&ends.exact);
+        let prefix = self.append(&ends.prefix);
         let up = match prefix.length {
             0 => next.up,
             _ => next.vertex,
         };
         let children = self.branch(depth as usize, longer, up, unfilled);
         if let Some(vertex) = self.vertices.get_mut(number) {
-            vertex.slots = exact.start;
+            vertex.routes = exact.start;
             vertex.exact = exact.length;
             vertex.prefix = prefix.length;
             vertex.children = children;
@@ -186,7 +188,7 @@ impl Forest {
             label: self.labels.len() as u32,
             depth: depth as u32,
             children: Span::default(),
-            slots: 0,
+            routes: 0,
             exact: 0,
             prefix: 0,
             up: NOWHERE,
@@ -195,35 +197,35 @@ impl Forest {
         (self.vertices.len() - 1) as u32
     }
 
-    fn list(&mut self, slots: &[u32]) -> Span {
-        let start = self.slots.len();
-        self.slots.extend_from_slice(slots);
-        Span::new(start, self.slots.len())
+    fn append(&mut self, routes: &[Ranked]) -> Span {
+        let start = self.routes.len();
+        self.routes.extend_from_slice(routes);
+        Span::new(start, self.routes.len())
     }
 }
 
 impl<'t> Reached<'t> {
-    /// The slots for exactly the path.
-    pub(super) fn exact(self) -> &'t [u32] {
+    /// The routes for exactly the path.
+    pub(super) fn exact(self) -> &'t [Ranked] {
         let whole = self.vertex.depth as usize == self.path.len();
         let exact = Span {
-            start: self.vertex.slots,
+            start: self.vertex.routes,
             length: if whole { self.vertex.exact } else { 0 },
         };
-        exact.of(&self.forest.slots)
+        exact.of(&self.forest.routes)
     }
 
-    /// The slots of each prefix that ends at a segment border of the path, the longest prefix first.
-    pub(super) fn prefixes(self) -> impl Iterator<Item = &'t [u32]> {
+    /// The routes of each prefix that ends at a segment border of the path, the longest prefix first.
+    pub(super) fn prefixes(self) -> impl Iterator<Item = &'t [Ranked]> {
         let above = move |vertex: &&'t Vertex| self.forest.vertices.get(vertex.up as usize);
         std::iter::successors(Some(self.vertex), above)
             .filter(move |vertex| matches!(self.path.get(vertex.depth as usize), None | Some(b'/')))
             .map(move |vertex| {
                 let prefix = Span {
-                    start: vertex.slots + vertex.exact,
+                    start: vertex.routes + vertex.exact,
                     length: vertex.prefix,
                 };
-                prefix.of(&self.forest.slots)
+                prefix.of(&self.forest.routes)
             })
     }
 }

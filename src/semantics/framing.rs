@@ -1,8 +1,10 @@
 //! Where one HTTP/1 message ends and the next begins (RFC 9112 §2.1, §6.3).
 //!
 //! The connection reads a head before the HTTP engine does, and hands the engine exactly one message. For that it must know where the head
-//! ends and how long the body is; nothing more. It does not judge: a head that is ambiguous (two lengths, a coding, a number that is none)
-//! is handed over as [`RequestBody::Unframed`], and the engine, which parses strictly, refuses or reads it.
+//! ends and how long the body is; nothing more. It does not judge, which [`super::head`] does before: a length that is none makes the body
+//! [`RequestBody::Unframed`].
+
+use super::chunked::Chunked;
 
 /// The bytes after a request's head that belong to the same message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,26 +13,44 @@ pub enum RequestBody {
     None,
     /// So many bytes follow, at least one.
     Length(u64),
-    /// The length is not in the head (chunked), or the head is not clear: everything that comes is handed over.
+    /// Chunks follow, up to the last one.
+    Chunked(Chunked),
+    /// Whatever comes belongs to it: an upgrade, or a head that is not clear.
     Unframed,
 }
 
 impl RequestBody {
-    /// The most that a read of `wanted` bytes may take, in bytes.
-    pub fn at_most(self, wanted: usize) -> usize {
-        match self {
+    /// How many of `bytes` belong to the message.
+    pub fn take(&mut self, bytes: &[u8]) -> usize {
+        match *self {
             Self::None => 0,
-            Self::Length(left) => wanted.min(usize::try_from(left).unwrap_or(usize::MAX)),
-            Self::Unframed => wanted,
+            Self::Unframed => bytes.len(),
+            Self::Length(left) => {
+                let taken = left.min(bytes.len() as u64);
+                *self = match left - taken {
+                    0 => Self::None,
+                    left => Self::Length(left),
+                };
+                usize::try_from(taken).unwrap_or(bytes.len())
+            }
+            Self::Chunked(walk) => {
+                let (taken, walk) = walk.advance(bytes);
+                *self = if walk.is_complete() {
+                    Self::None
+                } else {
+                    Self::Chunked(walk)
+                };
+                taken
+            }
         }
     }
 
-    /// What is left after `taken` bytes were read.
-    pub fn after(self, taken: usize) -> Self {
+    /// Whether any `wanted` bytes that come next belong to the message, so that they need not be looked at.
+    pub fn covers(self, wanted: usize) -> bool {
         match self {
-            Self::Length(left) if left > taken as u64 => Self::Length(left - taken as u64),
-            Self::Length(_) | Self::None => Self::None,
-            Self::Unframed => Self::Unframed,
+            Self::Unframed => true,
+            Self::Length(left) => left >= wanted as u64,
+            Self::None | Self::Chunked(_) => false,
         }
     }
 }
@@ -43,9 +63,8 @@ pub fn head_length(bytes: &[u8]) -> Option<usize> {
 /// How long the body is that follows `head`.
 pub fn request_body(head: &[u8]) -> RequestBody {
     let mut length = None;
-    let mut lines = head.split(|byte| *byte == b'\n');
-    let request_line = lines.next().unwrap_or_default();
-    for line in lines {
+    let mut is_chunked = false;
+    for line in head.split(|byte| *byte == b'\n').skip(1) {
         let Some(colon) = memchr::memchr(b':', line) else {
             continue;
         };
@@ -56,16 +75,14 @@ pub fn request_body(head: &[u8]) -> RequestBody {
                 return RequestBody::Unframed;
             }
             length = value;
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding")
-            || name.eq_ignore_ascii_case(b"upgrade")
-        {
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            is_chunked = true;
+        } else if name.eq_ignore_ascii_case(b"upgrade") {
             return RequestBody::Unframed;
         }
     }
-    if request_line.starts_with(b"CONNECT ") {
-        return RequestBody::Unframed;
-    }
     match length {
+        _ if is_chunked => RequestBody::Chunked(Chunked::default()),
         None | Some(0) => RequestBody::None,
         Some(length) => RequestBody::Length(length),
     }
@@ -115,7 +132,6 @@ mod tests {
             "Content-Length: 0x1",
             "Content-Length:",
             "Content-Length: 99999999999999999999",
-            "Transfer-Encoding: chunked",
             "Upgrade: websocket",
         ] {
             let head = format!("POST / HTTP/1.1\r\n{head}\r\n\r\n");
@@ -128,12 +144,21 @@ mod tests {
     }
 
     #[test]
+    fn a_chunked_body_is_followed_to_its_end() {
+        let mut body = request_body(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+        assert_eq!(body.take(b"1\r\na\r\n"), 6);
+        assert_eq!(body.take(b"0\r\n\r\nGET"), 5);
+        assert_eq!(body, RequestBody::None);
+    }
+
+    #[test]
     fn reads_stop_at_the_end_of_the_message() {
-        let body = RequestBody::Length(10);
-        assert_eq!(body.at_most(4), 4);
-        assert_eq!(body.after(4), RequestBody::Length(6));
-        assert_eq!(body.after(4).at_most(64), 6);
-        assert_eq!(body.after(10), RequestBody::None);
-        assert_eq!(RequestBody::None.at_most(64), 0);
+        let mut body = RequestBody::Length(10);
+        assert!(body.covers(10) && !body.covers(11));
+        assert_eq!(body.take(b"0123"), 4);
+        assert_eq!(body, RequestBody::Length(6));
+        assert_eq!(body.take(b"456789GET /"), 6);
+        assert_eq!(body, RequestBody::None);
+        assert_eq!(body.take(b"GET /"), 0);
     }
 }

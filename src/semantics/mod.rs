@@ -7,6 +7,7 @@
 //! | file | question | source |
 //! |---|---|---|
 //! | [`authority`] | who is asked for: `Host`, `:authority` | RFC 3986 §3.2, RFC 9110 §7.2 |
+//! | [`chunked`] | where a chunked body ends | RFC 9112 §7.1 |
 //! | [`client_ip`] | who asks, behind trusted proxies | RFC 7239 §5.2, §8.1 |
 //! | [`forwarded`] | what a backend is told about both | RFC 7239 §4 |
 //! | [`framing`] | where one message ends and the next begins | RFC 9112 §6.3 |
@@ -18,6 +19,7 @@
 //! | [`rfc7239`] | the grammar of `Forwarded` | RFC 7239 §4 |
 
 pub mod authority;
+pub mod chunked;
 pub mod client_ip;
 pub mod forwarded;
 pub mod framing;

@@ -23,6 +23,7 @@ use pingora_core::protocols::{
     TimingDigest, UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until};
 
 use crate::proxy::connection::ConnectionFacts;
@@ -48,6 +49,7 @@ pub(crate) struct Connection<S> {
     peer_has_closed: bool,
     /// Goes off at the deadline that [`ConnectionFacts::stall`] holds.
     alarm: Option<Pin<Box<Sleep>>>,
+    abort: fn(&S) -> io::Result<()>,
 }
 
 impl<S: Socket> Connection<S> {
@@ -61,6 +63,7 @@ impl<S: Socket> Connection<S> {
             outgoing: BytesMut::new(),
             peer_has_closed: false,
             alarm: None,
+            abort: S::abort_on_drop,
         }
     }
 
@@ -118,7 +121,10 @@ impl<S: Socket> Connection<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Nothing of the current message is left: watch for the client going away, and keep what it sends for the next request.
+    /// Nothing of the current message is left: keep what the client sends for the next request, and watch for it going away.
+    ///
+    /// A client that has only said that it will send no more still gets its answer (RFC 9112 §9.6); one that is gone altogether shows when
+    /// it is written to.
     fn poll_between_messages(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             if self.unread.len() >= MAX_PIPELINED {
@@ -126,7 +132,7 @@ impl<S: Socket> Connection<S> {
             }
             match ready!(self.poll_fill(context)) {
                 Ok(true) => continue,
-                Ok(false) => return Poll::Ready(Ok(())),
+                Ok(false) => return Poll::Pending,
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
@@ -149,11 +155,17 @@ impl<S: Socket> Connection<S> {
         Poll::Ready(())
     }
 
-    fn hand_out(&mut self, available: usize) {
-        self.message = self.message.after(available);
-        self.facts
-            .bytes_read
-            .fetch_add(available as u64, Ordering::Relaxed);
+    /// Hands out what was read ahead, as far as it belongs to the message.
+    fn hand_out(&mut self, buffer: &mut ReadBuf<'_>) {
+        let most = buffer.remaining().min(self.unread.len());
+        let count = self.message.take(&self.unread[..most]);
+        buffer.put_slice(&self.unread.split_to(count));
+        self.count_read(count);
+    }
+
+    fn count_read(&self, count: usize) {
+        let read = &self.facts.bytes_read;
+        read.fetch_add(count as u64, Ordering::Relaxed);
     }
 }
 
@@ -167,28 +179,25 @@ impl<S: Socket> AsyncRead for Connection<S> {
         if this.poll_stalled(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        let limit = this.message.at_most(buffer.remaining());
-        if limit == 0 {
+        // Whoever waits for the client has nothing more to write for now: nothing of an answer is held back while it goes on slowly.
+        if let Poll::Ready(Err(error)) = this.poll_write_out(context) {
+            return Poll::Ready(Err(error));
+        }
+        if this.message == RequestBody::None {
             return this.poll_between_messages(context);
         }
-        if !this.unread.is_empty() {
-            let count = limit.min(this.unread.len());
-            buffer.put_slice(&this.unread.split_to(count));
-            this.hand_out(count);
-            return Poll::Ready(Ok(()));
-        }
-        let count = if limit == buffer.remaining() {
+        if this.unread.is_empty() && this.message.covers(buffer.remaining()) {
             let before = buffer.filled().len();
             ready!(Pin::new(&mut this.socket).poll_read(context, buffer))?;
-            buffer.filled().len() - before
-        } else {
-            let mut limited = ReadBuf::new(buffer.initialize_unfilled_to(limit));
-            ready!(Pin::new(&mut this.socket).poll_read(context, &mut limited))?;
-            let count = limited.filled().len();
-            buffer.advance(count);
-            count
-        };
-        this.hand_out(count);
+            let read = &buffer.filled()[before..];
+            this.message.take(read);
+            this.count_read(read.len());
+            return Poll::Ready(Ok(()));
+        }
+        if this.unread.is_empty() && !ready!(this.poll_fill(context))? {
+            return Poll::Ready(Ok(()));
+        }
+        this.hand_out(buffer);
         Poll::Ready(Ok(()))
     }
 }
@@ -229,8 +238,26 @@ impl<S: Socket> AsyncWrite for Connection<S> {
 pub(crate) trait Socket:
     AsyncRead + AsyncWrite + Debug + Unpin + Send + Sync + 'static
 {
+    /// Makes the end of the connection, when it is dropped, one that no client can take for the end of an answer.
+    ///
+    /// # Errors
+    /// The connection is gone already.
+    fn abort_on_drop(&self) -> io::Result<()>;
 }
-impl<T: AsyncRead + AsyncWrite + Debug + Unpin + Send + Sync + 'static> Socket for T {}
+
+impl Socket for TcpStream {
+    fn abort_on_drop(&self) -> io::Result<()> {
+        self.set_zero_linger()
+    }
+}
+
+impl<S> Drop for Connection<S> {
+    fn drop(&mut self) {
+        if self.facts.must_abort.load(Ordering::Relaxed) {
+            let _ = (self.abort)(&self.socket);
+        }
+    }
+}
 
 #[async_trait]
 impl<S: Socket> Shutdown for Connection<S> {

@@ -5,7 +5,8 @@ use std::fs;
 use tempfile::TempDir;
 
 use crate::support::{
-    HelloBackend, Proxy, RefusingBackend, evenkeel, eventually, get_with, output_of, write_file,
+    HelloBackend, Proxy, RefusingBackend, evenkeel, eventually, get_with, in_front_of, output_of,
+    write_file,
 };
 
 /// Answers itself, and logs as told.
@@ -74,7 +75,7 @@ routes:
 fn a_failed_request_is_logged_with_its_error_and_every_backend_that_was_tried() {
     let refusing = [RefusingBackend::new(), RefusingBackend::new()];
     let addresses = refusing.each_ref().map(RefusingBackend::address);
-    let proxy = Proxy::start(&crate::support::in_front_of(&addresses));
+    let proxy = Proxy::start(&in_front_of(&addresses));
     proxy.get("/");
     let line = proxy.logged(|line| line["status"] == 502);
     assert_eq!(line["error"], "connection_refused");

@@ -59,7 +59,7 @@ routes:
     );
     proxy.get("/");
     proxy.stderr.find("a line at the level debug", |line| {
-        line.contains("DEBUG evenkeel::proxy").then_some(())
+        line.contains("DEBUG").then_some(())
     });
 }
 

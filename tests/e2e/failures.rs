@@ -1,7 +1,8 @@
 //! The answers that are ours: which status, what they carry, and that a broken answer never looks whole.
 
 use crate::support::{
-    Answer, Backend, FullBackend, Proxy, RefusingBackend, ask, get_with, in_front_of, ok,
+    Answer, Backend, Client, FullBackend, Proxy, RefusingBackend, eventually, get_with,
+    in_front_of, ok,
 };
 
 /// One backend, with short timeouts.
@@ -96,7 +97,7 @@ routes:
     );
     assert_fails(&proxy, 404, "destination_not_found");
     // The connection is as good as before.
-    let mut client = crate::support::Client::connect(proxy.address());
+    let mut client = Client::connect(proxy.address());
     assert_eq!(
         client
             .ask("GET / HTTP/1.1\r\nHost: other.test\r\n\r\n")
@@ -176,58 +177,64 @@ fn a_backend_that_does_not_speak_http_is_answered_502() {
     assert_fails(&impatient(garbled.address()), 502, "http_protocol_error");
 }
 
-#[test]
-fn an_answer_that_breaks_off_within_its_length_reaches_the_client_incomplete() {
-    let head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this";
-    for backend in [Backend::saying(head), Backend::resetting_after(head)] {
+/// The answer that begins with `start` and then breaks off, by a close or by a reset, must not look whole.
+fn assert_never_looks_whole(start: &'static str, request: &str) {
+    for backend in [Backend::saying(start), Backend::resetting_after(start)] {
         let proxy = impatient(backend.address());
-        let answer = proxy.get("/");
-        assert_eq!(
-            (answer.status, answer.is_complete),
-            (200, false),
-            "{answer:?}"
-        );
+        let mut client = Client::connect(proxy.address());
+        client.send(request);
+        if let Ok(answer) = client.try_answer() {
+            assert_eq!(
+                (answer.status, answer.is_complete),
+                (200, false),
+                "{answer:?}"
+            );
+            assert!(b"only this".starts_with(&answer.body), "{answer:?}");
+        }
         let logged = proxy.logged(|line| line["request_uri"] == "/");
         assert_eq!(logged["error"], "http_response_incomplete");
     }
 }
 
+const GET: &str = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+const OLD_GET: &str = "GET / HTTP/1.0\r\nHost: a.test\r\n\r\n";
+
 #[test]
-fn an_answer_that_breaks_off_between_chunks_reaches_the_client_incomplete() {
-    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n";
-    for backend in [Backend::saying(head), Backend::resetting_after(head)] {
-        let answer = impatient(backend.address()).get("/");
-        assert_eq!(
-            (answer.status, answer.is_complete),
-            (200, false),
-            "{answer:?}"
-        );
-    }
+fn an_answer_that_breaks_off_within_its_length_never_looks_whole() {
+    let start = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this";
+    assert_never_looks_whole(start, GET);
+    assert_never_looks_whole(start, OLD_GET);
 }
 
 #[test]
-fn an_answer_without_a_length_that_is_reset_reaches_the_client_incomplete() {
+fn an_answer_that_breaks_off_between_chunks_never_looks_whole() {
+    let start = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n";
+    assert_never_looks_whole(start, GET);
+    assert_never_looks_whole(start, OLD_GET);
+}
+
+#[test]
+fn an_answer_that_breaks_off_within_a_chunk_never_looks_whole() {
+    let start = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\nonly this";
+    assert_never_looks_whole(start, GET);
+    assert_never_looks_whole(start, OLD_GET);
+}
+
+#[test]
+fn an_answer_without_a_length_that_is_reset_never_looks_whole() {
     let backend = Backend::resetting_after("HTTP/1.1 200 OK\r\n\r\nonly this");
-    let answer = impatient(backend.address()).get("/");
-    assert_eq!(
-        (answer.status, answer.is_complete),
-        (200, false),
-        "{answer:?}"
-    );
-}
-
-#[test]
-fn a_chunked_answer_that_breaks_off_reaches_an_http_1_0_client_as_a_reset() {
-    let backend = Backend::resetting_after(
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n",
-    );
     let proxy = impatient(backend.address());
-    let answer = ask(proxy.address(), "GET / HTTP/1.0\r\nHost: a.test\r\n\r\n");
-    assert_eq!(
-        (answer.status, answer.is_complete),
-        (200, false),
-        "{answer:?}"
-    );
+    for request in [GET, OLD_GET] {
+        let mut client = Client::connect(proxy.address());
+        client.send(request);
+        if let Ok(answer) = client.try_answer() {
+            assert_eq!(
+                (answer.status, answer.is_complete),
+                (200, false),
+                "{answer:?}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -262,7 +269,7 @@ fn a_slow_answer_within_the_time_limits_arrives_whole() {
 fn an_answer_of_ours_to_head_has_no_body() {
     let refusing = RefusingBackend::new();
     let proxy = Proxy::start(&in_front_of(&[refusing.address()]));
-    let mut client = crate::support::Client::connect(proxy.address());
+    let mut client = Client::connect(proxy.address());
     client.send("HEAD / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
     assert_eq!(client.answer_without_body().status, 502);
     assert!(client.is_closed());
@@ -272,10 +279,10 @@ fn an_answer_of_ours_to_head_has_no_body() {
 fn a_client_that_goes_away_is_logged_as_such_and_its_backend_is_let_go() {
     let backend = Backend::hanging();
     let proxy = Proxy::start(&in_front_of(&[backend.address()]));
-    let mut client = crate::support::Client::connect(proxy.address());
+    let mut client = Client::connect(proxy.address());
     client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
-    crate::support::eventually("the request arrives", || !backend.requests().is_empty());
-    drop(client);
+    eventually("the request arrives", || !backend.requests().is_empty());
+    client.reset();
     let logged = proxy.logged(|line| line["request_uri"] == "/");
     assert_eq!(logged["status"], 499);
     assert_eq!(logged["error"], "client_closed_request");

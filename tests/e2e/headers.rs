@@ -1,6 +1,6 @@
 //! Headers on their way through: what concerns one connection stays there, everything else arrives as it was sent.
 
-use crate::support::{Backend, Proxy, ask, in_front_of, ok};
+use crate::support::{Backend, Client, Proxy, ask, in_front_of, ok};
 
 /// The head that reached the backend, for this one from the client.
 fn head_received(head: &str) -> String {
@@ -66,7 +66,25 @@ fn connection_cannot_take_the_forwarded_headers_away() {
 #[test]
 fn case_order_and_duplicates_of_request_headers_are_kept() {
     let head = head_received(
-        "GET / HTTP/1.1\r\nhOsT: a.test\r\nX-Zebra: 1\r\nx-apple: 2\r\nX-ZEBRA: 3\r\nX-Mango: 4\r\nx-apple: 2\r\n\r\n",
+        "GET / HTTP/1.1\r\nhOsT: a.test\r\nX-Zebra: 1\r\nX-ZEBRA: 3\r\nx-apple: 2\r\nx-apple: 2\r\nX-Mango: 4\r\n\r\n",
+    );
+    assert_eq!(
+        own_lines(&head),
+        [
+            "X-Zebra: 1",
+            "X-ZEBRA: 3",
+            "x-apple: 2",
+            "x-apple: 2",
+            "X-Mango: 4"
+        ]
+    );
+    assert!(head.contains("\r\nhOsT: a.test\r\n"), "{head}");
+}
+
+#[test]
+fn request_headers_of_one_name_stay_where_they_stood_between_others() {
+    let head = head_received(
+        "GET / HTTP/1.1\r\nHost: a.test\r\nX-Zebra: 1\r\nx-apple: 2\r\nX-ZEBRA: 3\r\nX-Mango: 4\r\nx-apple: 2\r\n\r\n",
     );
     assert_eq!(
         own_lines(&head),
@@ -78,25 +96,54 @@ fn case_order_and_duplicates_of_request_headers_are_kept() {
             "x-apple: 2"
         ]
     );
-    assert!(head.contains("\r\nhOsT: a.test\r\n"), "{head}");
+}
+
+/// The headers of these names, for an answer of the backend with these lines.
+fn answer_headers(lines: &str, names: &[&str]) -> Vec<String> {
+    let answer = format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 2\r\n\r\nok");
+    let backend = Backend::answering(move |_| answer.clone());
+    let proxy = Proxy::start(&in_front_of(&[backend.address()]));
+    let headers = proxy.get("/").headers.into_iter();
+    headers
+        .filter(|(name, _)| names.contains(&name.as_str()))
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect()
 }
 
 #[test]
 fn case_order_and_duplicates_of_answer_headers_are_kept() {
-    let backend = Backend::answering(|_| {
-        "HTTP/1.1 200 OK\r\nX-Zebra: 1\r\nset-COOKIE: a=1\r\nX-apple: 2\r\nSet-Cookie: b=2\r\n\
-         X-ZEBRA: 3\r\nContent-Length: 2\r\n\r\nok"
-    });
-    let proxy = Proxy::start(&in_front_of(&[backend.address()]));
-    let answer = proxy.get("/");
-    let sent = ["X-Zebra", "set-COOKIE", "X-apple", "Set-Cookie", "X-ZEBRA"];
-    let names = answer.headers.iter().map(|(name, _)| name.as_str());
-    assert_eq!(
-        names.filter(|name| sent.contains(name)).collect::<Vec<_>>(),
-        sent
+    let found = answer_headers(
+        "X-Zebra: 1\r\nX-ZEBRA: 3\r\nset-COOKIE: a=1\r\nSet-Cookie: b=2\r\nX-apple: 2\r\n",
+        &["X-Zebra", "X-ZEBRA", "set-COOKIE", "Set-Cookie", "X-apple"],
     );
-    assert_eq!(answer.values("set-cookie"), ["a=1", "b=2"]);
-    assert_eq!(answer.values("x-zebra"), ["1", "3"]);
+    assert_eq!(
+        found,
+        [
+            "X-Zebra: 1",
+            "X-ZEBRA: 3",
+            "set-COOKIE: a=1",
+            "Set-Cookie: b=2",
+            "X-apple: 2"
+        ]
+    );
+}
+
+#[test]
+fn answer_headers_of_one_name_stay_where_they_stood_between_others() {
+    let found = answer_headers(
+        "X-Zebra: 1\r\nset-COOKIE: a=1\r\nX-apple: 2\r\nSet-Cookie: b=2\r\nX-ZEBRA: 3\r\n",
+        &["X-Zebra", "X-ZEBRA", "set-COOKIE", "Set-Cookie", "X-apple"],
+    );
+    assert_eq!(
+        found,
+        [
+            "X-Zebra: 1",
+            "set-COOKIE: a=1",
+            "X-apple: 2",
+            "Set-Cookie: b=2",
+            "X-ZEBRA: 3"
+        ]
+    );
 }
 
 #[test]
@@ -118,14 +165,11 @@ fn a_backend_that_closes_its_connection_does_not_close_the_clients() {
     let backend =
         Backend::saying("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
     let proxy = Proxy::start(&in_front_of(&[backend.address()]));
-    let mut client = crate::support::Client::connect(proxy.address());
+    let mut client = Client::connect(proxy.address());
     for _ in 0..3 {
         let answer = client.ask("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
-        assert_eq!(
-            (answer.status, answer.header("connection")),
-            (200, None),
-            "{answer:?}"
-        );
+        assert_eq!(answer.status, 200);
+        assert_ne!(answer.header("connection"), Some("close"));
     }
 }
 

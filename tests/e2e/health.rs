@@ -184,6 +184,15 @@ fn with_script(statuses: &'static [u16]) -> (Backend, Arc<AtomicUsize>) {
     (backend, checks)
 }
 
+/// Waits until four requests in a row go elsewhere.
+fn assert_is_left_alone(proxy: &Proxy, sick: &Backend) {
+    eventually("the sick backend gets no more requests", || {
+        let before = sick.asked_for("/");
+        (0..4).for_each(|_| assert_eq!(proxy.get("/").status, 200));
+        sick.asked_for("/") == before
+    });
+}
+
 fn verdicts(proxy: &Proxy, backend: &Backend) -> Vec<String> {
     let prefix = format!("backend {} is ", backend.address());
     let verdict = |line: &String| Some(line.split_once(&prefix)?.1.to_owned());
@@ -206,11 +215,7 @@ fn a_backend_goes_down_after_as_many_failed_checks_as_the_file_says_and_not_befo
     assert_eq!(verdicts.len(), 2, "{verdicts:?}");
     assert_eq!(verdicts[0], "up");
     assert!(verdicts[1].starts_with("down: "), "{verdicts:?}");
-    let before = backend.asked_for("/");
-    for _ in 0..4 {
-        assert_eq!(proxy.get("/").status, 200);
-    }
-    assert_eq!(backend.asked_for("/"), before);
+    assert_is_left_alone(&proxy, &backend);
 }
 
 #[test]
@@ -244,11 +249,7 @@ fn a_backend_that_becomes_healthy_is_asked_and_one_that_becomes_sick_is_not() {
         backend.asked_for("/") > 0
     });
     status.store(500, Ordering::Relaxed);
-    eventually("the sick backend gets no more requests", || {
-        let before = backend.asked_for("/");
-        (0..4).for_each(|_| assert_eq!(proxy.get("/").status, 200));
-        backend.asked_for("/") == before
-    });
+    assert_is_left_alone(&proxy, &backend);
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! HTTP/1 on the wire, as clients of every kind speak it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+
 use crate::support::{
     Answer, Backend, Client, HelloBackend, Proxy, ask, eventually, in_front_of, ok,
 };
@@ -245,6 +249,62 @@ fn a_large_body_arrives_whole_in_both_directions() {
     assert!(backend.requests()[0].body == body);
 }
 
+/// A backend that says the first piece, and the second only when it is told to.
+fn in_two_pieces(first: &'static str, second: &'static str) -> (Backend, Sender<()>) {
+    let (go, told) = channel();
+    let told = Mutex::new(told);
+    let backend = Backend::start(move |conversation| {
+        conversation.request();
+        conversation.send(first);
+        if told.lock().unwrap().recv().is_ok() {
+            conversation.send(second);
+        }
+    });
+    (backend, go)
+}
+
+/// The second piece of an answer comes only when the client has seen the first.
+fn assert_passed_on_piece_by_piece(first: &'static str, second: &'static str) {
+    let (backend, go) = in_two_pieces(first, second);
+    let proxy = Proxy::start(&in_front_of(&[backend.address()]));
+    let mut client = Client::connect(proxy.address());
+    client.send(GET);
+    client.wait_for(b"first");
+    go.send(()).unwrap();
+    assert_eq!(client.answer().text(), "firstlater");
+}
+
+#[test]
+fn each_piece_of_an_answer_with_a_length_reaches_the_client_when_it_comes() {
+    let first = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst";
+    assert_passed_on_piece_by_piece(first, "later");
+}
+
+#[test]
+fn each_piece_of_a_chunked_answer_reaches_the_client_when_it_comes() {
+    assert_passed_on_piece_by_piece(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n",
+        "5\r\nlater\r\n0\r\n\r\n",
+    );
+}
+
+#[test]
+fn each_piece_of_an_answer_without_a_length_reaches_the_client_when_it_comes() {
+    assert_passed_on_piece_by_piece("HTTP/1.1 200 OK\r\n\r\nfirst", "later");
+}
+
+#[test]
+fn the_head_of_an_answer_reaches_the_client_before_its_body_comes() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    let (backend, go) = in_two_pieces(head, "later");
+    let proxy = Proxy::start(&in_front_of(&[backend.address()]));
+    let mut client = Client::connect(proxy.address());
+    client.send(GET);
+    client.wait_for(b"\r\n\r\n");
+    go.send(()).unwrap();
+    assert_eq!(client.answer().text(), "later");
+}
+
 #[test]
 fn an_interim_answer_reaches_the_client_before_the_final_one() {
     let backend = Backend::start(|conversation| {
@@ -295,10 +355,10 @@ fn an_upgraded_connection_carries_bytes_both_ways() {
 
 #[test]
 fn connections_to_a_backend_are_used_again() {
-    let connections = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let counter = std::sync::Arc::clone(&connections);
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&connections);
     let backend = Backend::start(move |conversation| {
-        counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        counter.fetch_add(1, Ordering::Relaxed);
         while conversation.request().is_some() {
             conversation.send(ok("fine"));
         }
@@ -312,5 +372,5 @@ fn connections_to_a_backend_are_used_again() {
             proxy.stdout.all().len() == served
         });
     }
-    assert_eq!(connections.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
 }

@@ -1,6 +1,6 @@
 //! Which route takes a request, through the front door.
 
-use crate::support::{Answer, Backend, Client, Proxy, ask, get_with, in_front_of, ok};
+use crate::support::{Answer, Backend, Client, Proxy, ask, get, get_with, in_front_of, ok};
 
 /// Routes that answer with their own name, as `routes` in the file says.
 fn proxy(routes: &str) -> Proxy {
@@ -82,14 +82,17 @@ fn method_headers_and_query_are_matched_together() {
     respond: { status: 200, body: all }
 ",
     );
-    let ask = |target: &str, headers: &str| get_with(proxy.address(), target, headers).text();
-    assert_eq!(ask("/?page=12", "x-version: 2\r\n"), "all");
-    assert_eq!(ask("/?page=x", "x-version: 2\r\n"), "any");
-    assert_eq!(ask("/?page=12", ""), "any");
-    assert_eq!(ask("/?page=12", "X-Version: 2\r\nX-Debug: 1\r\n"), "any");
+    let answered = |target: &str, headers: &str| get_with(proxy.address(), target, headers).text();
+    assert_eq!(answered("/?page=12", "x-version: 2\r\n"), "all");
+    assert_eq!(answered("/?page=x", "x-version: 2\r\n"), "any");
+    assert_eq!(answered("/?page=12", ""), "any");
+    assert_eq!(
+        answered("/?page=12", "X-Version: 2\r\nX-Debug: 1\r\n"),
+        "any"
+    );
     let post =
         "POST /?page=12 HTTP/1.1\r\nHost: a.test\r\nX-Version: 2\r\nContent-Length: 0\r\n\r\n";
-    assert_eq!(crate::support::ask(proxy.address(), post).text(), "any");
+    assert_eq!(ask(proxy.address(), post).text(), "any");
 }
 
 #[test]
@@ -106,10 +109,10 @@ routes:
     let public = proxy.address_like("127.0.0.1:");
     let mut internal = proxy.address_like("0.0.0.0:");
     internal.set_ip(public.ip());
-    let text = |address, target| crate::support::get(address, target).text();
+    let text = |address, target| get(address, target).text();
     assert_eq!(text(internal, "/p"), "inside");
     assert_eq!(text(public, "/p"), "outside");
-    assert_eq!(crate::support::get(public, "/").status, 404);
+    assert_eq!(get(public, "/").status, 404);
 }
 
 fn assert_body(answer: &Answer, body: &str) {

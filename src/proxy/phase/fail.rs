@@ -1,5 +1,7 @@
 //! No attempt is left: the client gets our answer, if it can still get one.
 
+use std::sync::atomic::Ordering;
+
 use pingora_core::Error;
 use pingora_proxy::{FailToProxy, Session};
 
@@ -26,6 +28,9 @@ pub(in crate::proxy) async fn answer(
         if let Err(gone) = reply::send(session, failure, identity).await {
             log::debug!("the client left before its {status}: {gone}");
         }
+    }
+    if answered && let Some(connection) = &ctx.connection {
+        connection.must_abort.store(true, Ordering::Relaxed);
     }
     FailToProxy {
         error_code: status,

@@ -2,6 +2,9 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use socket2::SockRef;
 
 use super::DEADLINE;
 
@@ -45,6 +48,13 @@ impl Client {
     /// Says that nothing more will come.
     pub(crate) fn finish(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Goes away from one moment to the next.
+    pub(crate) fn reset(self) {
+        SockRef::from(&self.stream)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
     }
 
     pub(crate) fn ask(&mut self, bytes: impl AsRef<[u8]>) -> Answer {
