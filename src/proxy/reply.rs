@@ -3,6 +3,8 @@
 //! One line that a person understands, as text or, when the client prefers it, as JSON; the error's name in `Proxy-Status` (RFC 9209); the
 //! request id, so that the line in the log can be found. No version and nothing of the inside.
 
+use std::time::Duration;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use pingora_core::Result;
@@ -10,6 +12,12 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::failure::Failure;
+use crate::config::Respond;
+
+/// A body that nobody wants is read away up to this size, in bytes, …
+const DISCARDED: u64 = 1024 * 1024;
+/// … and for this long.
+const DISCARD_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What [`send`] needs to know besides the failure.
 pub(crate) struct Identity<'a> {
@@ -41,15 +49,31 @@ pub(crate) async fn send(
     write(session, header, body).await
 }
 
-/// Writes an answer with a body that is known whole; a `HEAD` request gets the head alone.
+/// Answers the request with what the configuration says.
 ///
 /// # Errors
 /// The client is gone.
-pub(crate) async fn write(
+pub(crate) async fn send_configured(
     session: &mut Session,
-    header: ResponseHeader,
-    body: Bytes,
+    respond: &Respond,
+    identity: Identity<'_>,
 ) -> Result<()> {
+    let mut header = ResponseHeader::build(respond.status, Some(respond.headers.len() + 4))?;
+    for (_, name, value) in &respond.headers {
+        header.append_header(name.clone(), value.clone())?;
+    }
+    if !is_bodiless(respond.status) {
+        header.insert_header(header::CONTENT_LENGTH, respond.body.len())?;
+    }
+    if let Some((name, id)) = identity.request_id {
+        header.insert_header(name.to_owned(), id.clone())?;
+    }
+    discard_body(session).await?;
+    write(session, header, respond.body.clone()).await
+}
+
+/// Writes an answer with a body that is known whole; a `HEAD` request gets the head alone.
+async fn write(session: &mut Session, header: ResponseHeader, body: Bytes) -> Result<()> {
     let without_body = body.is_empty() || session.req_header().method == Method::HEAD;
     session
         .write_response_header(Box::new(header), without_body)
@@ -83,6 +107,27 @@ pub(crate) fn sentence(status: StatusCode) -> &'static str {
         StatusCode::NOT_IMPLEMENTED => "This is not a forward proxy: CONNECT is not supported.",
         _ => "The request is malformed.",
     }
+}
+
+/// Reads away a body that nobody wants, so that the connection can be kept. One that is large, or that the client has not begun to send
+/// because it waits for a `100 Continue`, is left: the answer then closes the connection.
+///
+/// # Errors
+/// The client is gone, or too slow.
+pub(crate) async fn discard_body(session: &mut Session) -> Result<()> {
+    let headers = &session.req_header().headers;
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if headers.contains_key(header::EXPECT) || length.is_some_and(|length| length > DISCARDED) {
+        return Ok(());
+    }
+    session.set_total_drain_timeout(Some(DISCARD_DEADLINE));
+    session.drain_request_body().await
+}
+
+/// Statuses whose answers have no body (RFC 9110 §15.3.5, §15.4.5).
+fn is_bodiless(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 fn content_type(json: bool) -> &'static str {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 use pingora_core::Result;
-use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use crate::proxy::failure::Failure;
@@ -42,20 +41,10 @@ pub(in crate::proxy) async fn handle(
             Ok(false)
         }
         Action::Respond(respond) => {
-            let mut header =
-                ResponseHeader::build(respond.status, Some(respond.headers.len() + 4))?;
-            for (_, name, value) in &respond.headers {
-                header.append_header(name.clone(), value.clone())?;
-            }
-            if !respond.body.is_empty() || !is_bodiless(respond.status.as_u16()) {
-                header.insert_header(header::CONTENT_LENGTH, respond.body.len())?;
-            }
-            if let Some((name, id)) = ctx.identity() {
-                header.insert_header(name.to_owned(), id.clone())?;
-            }
-            let body = respond.body.clone();
-            session.drain_request_body().await?;
-            reply::write(session, header, body).await?;
+            let identity = Identity {
+                request_id: ctx.identity(),
+            };
+            reply::send_configured(session, respond, identity).await?;
             Ok(true)
         }
     }
@@ -114,15 +103,10 @@ fn find_route(session: &Session, ctx: &Ctx, host: &str) -> Option<usize> {
 
 async fn refuse(session: &mut Session, ctx: &mut Ctx, failure: Failure) -> Result<bool> {
     ctx.failure = Some(failure);
-    session.drain_request_body().await?;
     let identity = Identity {
         request_id: ctx.identity(),
     };
+    reply::discard_body(session).await?;
     reply::send(session, failure, identity).await?;
     Ok(true)
-}
-
-/// Statuses whose answers have no body (RFC 9110 §15.3.5, §15.4.5).
-fn is_bodiless(status: u16) -> bool {
-    matches!(status, 204 | 304)
 }
