@@ -16,7 +16,7 @@ pub enum Failure {
     NoRoute,
     /// The client sent its request too slowly.
     ClientTooSlow,
-    /// The client closed the connection before it had its answer.
+    /// The client closed the connection before it had its answer. Its status, nginx's 499, is logged and never sent.
     ClientGone,
     /// No backend of the upstream can take the request.
     NoBackend,
@@ -79,120 +79,28 @@ pub struct Row {
     pub sentence: &'static str,
 }
 
-/// nginx's status for a client that went away: it is logged, never sent.
-const CLIENT_CLOSED_REQUEST: u16 = 499;
-
 impl Failure {
     /// This failure's row.
     pub fn row(self) -> Row {
         use Fault::{Backend, Client, Proxy};
         use Retry::{Always, IfIdempotent, Never};
+        #[rustfmt::skip]
         let (status, error, fault, retry, sentence) = match self {
-            Self::BadRequest => (
-                400,
-                "http_request_error",
-                Client,
-                Never,
-                "The request is malformed.",
-            ),
-            Self::NoRoute => (
-                404,
-                "destination_not_found",
-                Proxy,
-                Never,
-                "There is nothing at this address.",
-            ),
-            Self::ClientTooSlow => (
-                408,
-                "http_request_error",
-                Client,
-                Never,
-                "The request did not arrive in time.",
-            ),
-            Self::ClientGone => (
-                CLIENT_CLOSED_REQUEST,
-                "client_closed_request",
-                Client,
-                Never,
-                "The client closed the connection.",
-            ),
-            Self::NoBackend => (
-                503,
-                "destination_unavailable",
-                Backend,
-                Never,
-                "The service is not available at the moment.",
-            ),
-            Self::ConnectionRefused => (
-                502,
-                "connection_refused",
-                Backend,
-                Always,
-                "The service refused the connection.",
-            ),
-            Self::ConnectionTimeout => (
-                504,
-                "connection_timeout",
-                Backend,
-                Always,
-                "The service could not be reached in time.",
-            ),
-            Self::Unreachable => (
-                502,
-                "destination_ip_unroutable",
-                Backend,
-                Always,
-                "The service cannot be reached.",
-            ),
-            Self::ConnectionReset => (
-                502,
-                "connection_terminated",
-                Backend,
-                IfIdempotent,
-                "The service closed the connection without an answer.",
-            ),
-            Self::ResponseTimeout => (
-                504,
-                "http_response_timeout",
-                Backend,
-                Never,
-                "The service did not answer in time.",
-            ),
-            Self::WriteTimeout => (
-                504,
-                "connection_write_timeout",
-                Backend,
-                Never,
-                "The service did not take the request in time.",
-            ),
-            Self::ResponseIncomplete => (
-                502,
-                "http_response_incomplete",
-                Backend,
-                Never,
-                "The service's answer broke off.",
-            ),
-            Self::ResponseStalled => (
-                504,
-                "connection_read_timeout",
-                Backend,
-                Never,
-                "The service's answer stalled.",
-            ),
-            Self::BadResponse => (
-                502,
-                "http_protocol_error",
-                Backend,
-                Never,
-                "The service gave an answer that is not HTTP.",
-            ),
-            Self::Internal => (
-                500,
-                "proxy_internal_error",
-                Proxy,
-                Never,
-                "Something went wrong here.",
-            ),
+            Self::BadRequest         => (400, "http_request_error",        Client,  Never,        "The request is malformed."),
+            Self::NoRoute            => (404, "destination_not_found",     Proxy,   Never,        "There is nothing at this address."),
+            Self::ClientTooSlow      => (408, "http_request_error",        Client,  Never,        "The request did not arrive in time."),
+            Self::ClientGone         => (499, "client_closed_request",     Client,  Never,        "The client closed the connection."),
+            Self::NoBackend          => (503, "destination_unavailable",   Backend, Never,        "The service is not available at the moment."),
+            Self::ConnectionRefused  => (502, "connection_refused",        Backend, Always,       "The service refused the connection."),
+            Self::ConnectionTimeout  => (504, "connection_timeout",        Backend, Always,       "The service could not be reached in time."),
+            Self::Unreachable        => (502, "destination_ip_unroutable", Backend, Always,       "The service cannot be reached."),
+            Self::ConnectionReset    => (502, "connection_terminated",     Backend, IfIdempotent, "The service closed the connection without an answer."),
+            Self::ResponseTimeout    => (504, "http_response_timeout",     Backend, Never,        "The service did not answer in time."),
+            Self::WriteTimeout       => (504, "connection_write_timeout",  Backend, Never,        "The service did not take the request in time."),
+            Self::ResponseIncomplete => (502, "http_response_incomplete",  Backend, Never,        "The service's answer broke off."),
+            Self::ResponseStalled    => (504, "connection_read_timeout",   Backend, Never,        "The service's answer stalled."),
+            Self::BadResponse        => (502, "http_protocol_error",       Backend, Never,        "The service gave an answer that is not HTTP."),
+            Self::Internal           => (500, "proxy_internal_error",      Proxy,   Never,        "Something went wrong here."),
         };
         Row {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),

@@ -19,6 +19,10 @@ mod health;
 mod peer;
 mod roster;
 mod selection;
+#[expect(
+    clippy::module_inception,
+    reason = "an upstream is what this room is about"
+)]
 mod upstream;
 
 pub use backend::{Backend, Health};

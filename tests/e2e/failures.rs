@@ -1,19 +1,25 @@
 //! The answers that are ours: which status, what they carry, and that a broken answer never looks whole.
 
+use std::net::SocketAddr;
+
 use crate::support::{
     Answer, Backend, Client, FullBackend, Proxy, RefusingBackend, eventually, get_with,
     in_front_of, ok,
 };
 
 /// One backend, with short timeouts.
-fn impatient(backend: std::net::SocketAddr) -> Proxy {
+fn impatient(backend: SocketAddr) -> Proxy {
+    patient_but_for(backend, "connect: 200ms, response: 200ms, read: 200ms")
+}
+
+fn patient_but_for(backend: SocketAddr, timeouts: &str) -> Proxy {
     Proxy::start(&format!(
         "listeners:
   - address: 127.0.0.1:0
 upstreams:
   hello:
     backends: [{backend}]
-    timeouts: {{ connect: 200ms, response: 200ms, read: 200ms }}
+    timeouts: {{ {timeouts} }}
 routes:
   - upstream: hello
 "
@@ -256,13 +262,20 @@ fn an_answer_that_stalls_midway_is_cut() {
 }
 
 #[test]
-fn a_slow_answer_within_the_time_limits_arrives_whole() {
-    let backend = Backend::answering(|_| ok("slow but fine"));
-    let answer = impatient(backend.address()).get("/");
-    assert_eq!(
-        (answer.text().as_str(), answer.is_complete),
-        ("slow but fine", true)
-    );
+fn the_time_limits_of_head_and_body_are_kept_each_for_itself() {
+    let stalling = Backend::start(|conversation| {
+        if conversation
+            .request()
+            .is_some_and(|request| request.target() == "/body")
+        {
+            conversation.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
+        }
+        conversation.wait_for_close();
+    });
+    let proxy = patient_but_for(stalling.address(), "response: 200ms, read: 1h");
+    assert_eq!(proxy.get("/").status, 504);
+    let proxy = patient_but_for(stalling.address(), "response: 1h, read: 200ms");
+    assert!(!proxy.get("/body").is_complete);
 }
 
 #[test]
