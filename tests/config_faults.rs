@@ -1,5 +1,7 @@
 //! The configuration file from the outside: its faults, its documentation, and its laws.
 
+#[path = "config/balance.rs"]
+mod balance;
 #[path = "config/faults.rs"]
 mod faults;
 #[path = "config/properties.rs"]

@@ -1,10 +1,11 @@
 //! `backends`: the addresses of an upstream.
 
 use super::host::is_host_name;
-use super::read::Word;
+use super::read::{Show, Word};
 use super::schema;
 use super::section::section;
 use super::shorthand::Shorthand;
+use super::word::{show_word, word_of};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -15,6 +16,12 @@ pub struct Backend {
     pub address: BackendAddress,
     /// Its share of the requests relative to the others, 1 to 1000.
     pub weight: u32,
+    /// Whether it only gets requests that no other can take.
+    pub backup: bool,
+    /// How many requests it may have at a time; without it there is no limit.
+    pub max_requests: Option<u32>,
+    /// Whether it gets requests at all.
+    pub state: State,
 }
 
 section! {
@@ -24,6 +31,12 @@ section! {
         pub(super) address: BackendAddress,
         /// Its share of the requests relative to the others.
         pub(super) weight: u32 [1..=1000] = 1,
+        /// Whether it only gets requests when no backend that is not a backup can take them.
+        pub(super) backup: bool = false,
+        /// How many requests it may have at a time; no limit by default.
+        pub(super) max_requests: Option<u32> [1..=1_000_000],
+        /// `active`, `draining` (no new requests) or `disabled` (no requests); its health is checked in any state.
+        pub(super) state: State = State::Active,
     }
 }
 
@@ -32,6 +45,9 @@ impl BackendEntry {
         Backend {
             address: self.address.clone(),
             weight: self.weight,
+            backup: self.backup,
+            max_requests: self.max_requests,
+            state: self.state,
         }
     }
 }
@@ -41,11 +57,52 @@ impl Shorthand for BackendEntry {
 
     fn from_word(text: &str) -> Result<Self, String> {
         let address = BackendAddress::parse(text)?;
-        Ok(BackendEntry { address, weight: 1 })
+        Ok(BackendEntry {
+            address,
+            weight: 1,
+            backup: false,
+            max_requests: None,
+            state: State::Active,
+        })
     }
 
     fn word_schema() -> serde_json::Value {
         <BackendAddress as Word>::schema()
+    }
+}
+
+/// Whether a backend gets requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It gets its share.
+    Active,
+    /// It gets no new requests. Once there are sticky sessions, it will still serve its own; until then this is the same as disabled.
+    Draining,
+    /// It gets none.
+    Disabled,
+}
+
+const STATES: &[(&str, State)] = &[
+    ("active", State::Active),
+    ("draining", State::Draining),
+    ("disabled", State::Disabled),
+];
+
+impl Word for State {
+    const EXAMPLE: &'static str = "active";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        word_of(text, STATES)
+    }
+
+    fn schema() -> serde_json::Value {
+        schema::one_of(STATES)
+    }
+}
+
+impl Show for State {
+    fn show(&self) -> serde_json::Value {
+        show_word(self, STATES)
     }
 }
 

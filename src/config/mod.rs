@@ -9,6 +9,7 @@
 //! clock, or any file but the one named; the environment comes in as an argument.
 
 mod backend;
+mod balance;
 mod check;
 mod collection;
 mod diagnostic;
@@ -40,7 +41,8 @@ mod tree;
 mod upstream;
 mod word;
 
-pub use backend::{Backend, BackendAddress};
+pub use backend::{Backend, BackendAddress, State};
+pub use balance::{Balance, Hash, HashKey, MaxLoad};
 pub use diagnostic::{Fault, Faults, Position};
 pub use embedded_backend::EmbeddedBackend;
 pub use header::{RequestId, WrittenHeader};
@@ -54,7 +56,7 @@ pub use route::{Action, Match, Respond, Route};
 pub use schema::{paths, schema};
 pub use server::{Server, Shutdown, Threads};
 pub use status::StatusRanges;
-pub use upstream::{Balance, Connections, Timeouts, Upstream};
+pub use upstream::{Connections, Timeouts, Upstream};
 
 use crate::semantics::forwarded as forwarded_headers;
 use ipnet::IpNet;

@@ -119,11 +119,20 @@ impl Ctx {
             attempt.status = Some(status);
             attempt.header_time = waited;
         }
+        if let (Some(upstream), Some(current), Some(waited)) =
+            (&self.upstream, &self.current, waited)
+        {
+            upstream.answered(&current.in_flight, waited, now);
+        }
     }
 
     /// The current attempt has failed; its backend is not tried again by this request.
     pub(super) fn fail_attempt(&mut self, failure: Failure, now: Instant) {
         self.failure = Some(failure);
+        if let (Some(upstream), Some(current)) = (&self.upstream, &self.current) {
+            let elapsed = now.saturating_duration_since(current.began);
+            upstream.failed(&current.in_flight, elapsed, now);
+        }
         if let Some(backend) = self.end_attempt(now) {
             backend.count_failure();
             self.tried.push(backend);

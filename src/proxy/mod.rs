@@ -8,6 +8,7 @@ mod ctx;
 pub mod failure;
 mod headers;
 mod phase;
+mod record;
 pub(crate) mod reply;
 mod stall;
 
@@ -103,8 +104,8 @@ impl ProxyHttp for Proxy {
         phase::request::handle(self, session, ctx).await
     }
 
-    async fn upstream_peer(&self, _session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
-        phase::upstream_peer::choose(self, ctx)
+    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+        phase::upstream_peer::choose(self, session, ctx)
     }
 
     async fn connected_to_upstream(
@@ -216,6 +217,6 @@ impl ProxyHttp for Proxy {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
-        phase::logging::record(self, session, error, ctx);
+        phase::logging::report(self, session, error, ctx);
     }
 }

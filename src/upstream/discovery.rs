@@ -107,8 +107,7 @@ impl Discovery {
     ) -> Arc<Backend> {
         known.find(address).cloned().unwrap_or_else(|| {
             let peer = peer::template(&self.upstream, address);
-            let name = written.address.to_string();
-            Arc::new(Backend::new(address, name, written.weight, peer))
+            Arc::new(Backend::new(address, written, peer))
         })
     }
 }

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 
 use super::backend::{Backend, Health};
 use super::balance::Members;
+use crate::config::State;
 
 /// Holds the current lineup of one upstream.
 #[derive(Debug)]
@@ -93,7 +94,8 @@ impl Lineup {
     pub(super) fn set_health(&self, index: usize, health: Health) {
         if let Some(backend) = self.backends.get(index) {
             backend.set_health(health);
-            self.members.set_available(index, health == Health::Up);
+            let takes_requests = health == Health::Up && backend.state() == State::Active;
+            self.members.set_available(index, takes_requests);
         }
     }
 }

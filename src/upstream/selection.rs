@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pingora_load_balancing::Backend as Listed;
 use pingora_load_balancing::selection::{BackendIter, BackendSelection};
 
 use super::backend::Backend;
-use super::balance::{Policy, Request, RoundRobin};
+use super::balance::{Hash, LeastRequests, P2c, PeakEwma, Policy, Random, Request, RoundRobin};
 use super::discovery::listed;
 use super::roster::{Lineup, Roster};
 use crate::clock::Clock;
@@ -31,20 +31,32 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn new(
-        balance: config::Balance,
+        balance: &config::Balance,
         roster: Arc<Roster>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let policy = match balance {
-            config::Balance::RoundRobin => Arc::new(RoundRobin::default()),
-        };
         let epoch = clock.now();
         Self {
             roster,
-            policy,
+            policy: policy(balance),
             clock,
             epoch,
         }
+    }
+}
+
+fn policy(balance: &config::Balance) -> Arc<dyn Policy> {
+    use config::Balance as B;
+    match balance {
+        B::RoundRobin => Arc::new(RoundRobin::default()),
+        B::LeastRequests => Arc::new(LeastRequests::default()),
+        B::PeakEwma => Arc::new(PeakEwma::default()),
+        B::Random => Arc::new(Random::default()),
+        B::P2c => Arc::new(P2c::default()),
+        B::Hash(hash) => Arc::new(match hash.max_load {
+            Some(config::MaxLoad(percent)) => Hash::bounded(percent),
+            None => Hash::new(),
+        }),
     }
 }
 
@@ -81,7 +93,7 @@ impl BackendSelection for Selection {
     fn build(backends: &BTreeSet<Listed>) -> Self {
         let roster = Arc::new(Roster::new(false));
         let clock = Arc::new(crate::clock::SystemClock);
-        let parts = Parts::new(config::Balance::RoundRobin, roster, clock);
+        let parts = Parts::new(&config::Balance::RoundRobin, roster, clock);
         Self::build_with_config(backends, &parts)
     }
 
@@ -119,7 +131,7 @@ impl BackendIter for Candidates {
                     .clock
                     .now()
                     .saturating_duration_since(selection.epoch),
-                random: &mut || 0,
+                random: &mut || fastrand::u64(..),
                 excluded: &self.refused,
             },
         );
@@ -159,6 +171,14 @@ impl InFlight {
     /// The backend the attempt is made at.
     pub fn backend(&self) -> &Arc<Backend> {
         &self.backend
+    }
+
+    /// Tells the policy how long the backend took to answer, or to fail; `now` as the policy counts it.
+    pub(super) fn observe(&self, latency: Duration, now: Duration) {
+        if let Some(index) = self.lineup.index(self.backend.address()) {
+            self.policy
+                .observe(&self.lineup.members, index, latency, now);
+        }
     }
 }
 

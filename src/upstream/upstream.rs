@@ -4,18 +4,19 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pingora_load_balancing::{Backends, LoadBalancer};
 
-use super::backend::{Backend, Health};
+use super::backend::Backend;
 use super::balance::Policy;
 use super::discovery::Discovery;
 use super::health::{Connectors, Verdicts, Watch};
 use super::roster::Roster;
 use super::selection::{InFlight, Parts, Selection};
 use crate::clock::Clock;
-use crate::config::{self, BackendAddress};
+use crate::config::{self, BackendAddress, Balance, State};
+use crate::template::Template;
 
 /// How often names are resolved again.
 const RESOLVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -28,13 +29,17 @@ pub struct Upstream {
     balancer: LoadBalancer<Selection>,
     /// Requests in flight at all of its backends.
     load: Arc<AtomicUsize>,
+    /// Policies count time from here.
+    epoch: Instant,
 }
 
 impl Upstream {
     /// An upstream without backends: the first [`Self::discover`] brings them. Nothing is contacted.
     pub fn new(config: config::Upstream, clock: &Arc<dyn Clock>) -> Self {
         let roster = Arc::new(Roster::new(config.health_check.is_some()));
-        let parts = Parts::new(config.balance, Arc::clone(&roster), Arc::clone(clock));
+        warn_if_all_are_off(&config);
+        let parts = Parts::new(&config.balance, Arc::clone(&roster), Arc::clone(clock));
+        let epoch = parts.epoch;
         let policy = Arc::clone(&parts.policy);
         let discovery = Discovery::new(config.clone(), Arc::clone(&roster));
         let mut balancer = LoadBalancer::from_backends_with_config(
@@ -48,6 +53,7 @@ impl Upstream {
             policy,
             balancer,
             load: Arc::default(),
+            epoch,
         }
     }
 
@@ -61,12 +67,21 @@ impl Upstream {
         self.roster.lineup().backends.clone()
     }
 
-    /// The backend for the next attempt, counted from now on; `tried` tells which ones this request must not get again.
-    pub fn pick(&self, tried: &dyn Fn(&Backend) -> bool) -> Option<InFlight> {
+    /// What [`Self::pick`] needs to know of a request: the text that this stands for; none for most policies.
+    pub fn key(&self) -> Option<&Template> {
+        match &self.config.balance {
+            Balance::Hash(hash) => Some(&hash.key.0),
+            _ => None,
+        }
+    }
+
+    /// The backend for the next attempt, counted from now on; `tried` tells which ones this request must not get again. `key` is what
+    /// [`Self::key`] stands for, or empty.
+    pub fn pick(&self, key: &[u8], tried: &dyn Fn(&Backend) -> bool) -> Option<InFlight> {
         let lineup = self.roster.lineup();
         let taken = RefCell::new(None);
         self.balancer
-            .select_with(&[], lineup.backends.len(), |listed, healthy| {
+            .select_with(key, lineup.backends.len(), |listed, healthy| {
                 let backend = listed
                     .addr
                     .as_inet()
@@ -86,7 +101,21 @@ impl Upstream {
     pub fn has_available(&self, tried: &dyn Fn(&Backend) -> bool) -> bool {
         let lineup = self.roster.lineup();
         let mut backends = lineup.backends.iter();
-        backends.any(|backend| backend.health() == Health::Up && !tried(backend))
+        backends.any(|backend| {
+            let member = backend.member();
+            member.is_available() && !member.is_full() && !tried(backend)
+        })
+    }
+
+    /// The attempt got its answer's head `latency` after it began.
+    pub fn answered(&self, attempt: &InFlight, latency: Duration, now: Instant) {
+        attempt.observe(latency, now.saturating_duration_since(self.epoch));
+    }
+
+    /// The attempt failed `elapsed` after it began. It counts as an answer that took as long as the longest that is waited for, or a
+    /// backend that fails at once would look like a fast one.
+    pub fn failed(&self, attempt: &InFlight, elapsed: Duration, now: Instant) {
+        self.answered(attempt, elapsed.max(self.config.timeouts.response), now);
     }
 
     /// Whether a connection that is opened now may be kept for later requests.
@@ -141,5 +170,15 @@ impl fmt::Debug for Upstream {
             .field("name", &self.config.name)
             .field("roster", &self.roster)
             .finish_non_exhaustive()
+    }
+}
+
+fn warn_if_all_are_off(config: &config::Upstream) {
+    let mut backends = config.backends.iter();
+    if backends.all(|backend| backend.state != State::Active) {
+        log::warn!(
+            "upstream {}: no backend is active, so every request is answered 503",
+            config.name
+        );
     }
 }

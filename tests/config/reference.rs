@@ -2,7 +2,7 @@
 
 use evenkeel::config::{self, Config};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 const REFERENCE: &str = "conf/reference.yaml";
@@ -131,22 +131,20 @@ fn every_key_stands_in_the_reference_and_none_other() {
 #[test]
 fn what_has_a_default_stands_in_the_reference_at_that_default() {
     let file = reference();
-    let mut compared = 0;
+    let mut at_default: BTreeMap<String, bool> = BTreeMap::new();
     for place in places(&file) {
         let Some(default) =
             default_of(&place.path).filter(|default| *default != Value::Array(Vec::new()))
         else {
             continue;
         };
-        compared += 1;
-        assert_eq!(
-            file.pointer(&place.pointer),
-            Some(&default),
-            "{}",
-            place.path
-        );
+        // A second upstream may show another value.
+        let found = file.pointer(&place.pointer) == Some(&default);
+        *at_default.entry(place.path).or_default() |= found;
     }
-    assert!(compared > 25, "only {compared} defaults");
+    assert!(at_default.len() > 25, "only {} defaults", at_default.len());
+    let elsewhere: Vec<_> = at_default.iter().filter(|(_, found)| !**found).collect();
+    assert!(elsewhere.is_empty(), "{elsewhere:?}");
 }
 
 #[test]
@@ -224,9 +222,9 @@ fn every_key_is_documented_in_the_schema() {
 fn the_committed_schema_is_the_code_s() {
     let text = fs::read_to_string("conf/schema.json").expect("conf/schema.json");
     let committed: Value = serde_json::from_str(&text).expect("JSON");
-    assert_eq!(
-        committed,
-        config::schema(),
-        "write the output of `evenkeel schema` to conf/schema.json"
+    // Not `assert_eq!`: two whole schemas would bury the advice.
+    assert!(
+        committed == config::schema(),
+        "conf/schema.json is out of date; write the output of `evenkeel schema` to it"
     );
 }

@@ -133,7 +133,7 @@ fn a_log_that_is_off_writes_nothing() {
     assert_eq!(proxy.get("/").status, 200);
     proxy.signal(rustix::process::Signal::TERM);
     proxy.end();
-    assert_eq!(proxy.stdout.all(), [""; 0]);
+    assert_eq!(proxy.stdout.to_the_end(), [""; 0]);
 }
 
 #[test]

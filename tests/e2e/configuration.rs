@@ -1,6 +1,6 @@
 //! What the file says reaches the running program.
 
-use crate::support::{Backend, Proxy, eventually, ok};
+use crate::support::{Backend, Proxy, RefusingBackend, eventually, in_front_of, ok};
 
 #[test]
 fn environment_values_in_the_file_reach_the_running_program() {
@@ -47,16 +47,11 @@ routes:
 
 #[test]
 fn the_log_level_of_the_file_is_followed() {
-    let proxy = Proxy::start(
-        "listeners:
-  - address: 127.0.0.1:0
-log: { level: 'info,evenkeel::proxy=debug' }
-upstreams:
-  hello: { backends: ['127.0.0.1:1'], timeouts: { connect: 100ms } }
-routes:
-  - upstream: hello
-",
-    );
+    let refusing = RefusingBackend::new();
+    let file = in_front_of(&[refusing.address()]);
+    let proxy = Proxy::start(&format!(
+        "log: {{ level: 'info,evenkeel::proxy=debug' }}\n{file}"
+    ));
     proxy.get("/");
     proxy.stderr.find("a line at the level debug", |line| {
         line.contains("DEBUG").then_some(())

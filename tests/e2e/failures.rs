@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::support::{
-    Answer, Backend, Client, FullBackend, Proxy, RefusingBackend, eventually, get_with,
-    in_front_of, ok,
+    Answer, Backend, Client, FullBackend, Proxy, RefusingBackend, eventually, get_with, in_front_of,
 };
 
 /// One backend, with short timeouts.

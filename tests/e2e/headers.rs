@@ -99,6 +99,18 @@ fn request_headers_of_one_name_go_out_together_where_the_first_stood() {
     );
 }
 
+/// The headers of these names, for an answer of the backend with these lines.
+fn answer_headers(lines: &str, names: &[&str]) -> Vec<String> {
+    let answer = format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 2\r\n\r\nok");
+    let backend = Backend::answering(move |_| answer.clone());
+    let proxy = Proxy::start(&in_front_of(&[backend.address()]));
+    let headers = proxy.get("/").headers.into_iter();
+    headers
+        .filter(|(name, _)| names.contains(&name.as_str()))
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect()
+}
+
 #[test]
 fn case_order_and_duplicates_of_answer_headers_are_kept() {
     let found = answer_headers(

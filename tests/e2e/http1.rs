@@ -306,6 +306,29 @@ fn the_head_of_an_answer_reaches_the_client_before_its_body_comes() {
 }
 
 #[test]
+fn a_client_that_waits_for_100_continue_is_told_to_go_on() {
+    let hello = HelloBackend::start("app1");
+    let proxy = Proxy::start(&in_front_of(&[hello.address()]));
+    let mut client = Client::connect(proxy.address());
+    let interim = client.ask(
+        "POST /headers HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n",
+    );
+    assert_eq!(interim.status, 100);
+    assert_eq!(client.ask("body").json()["method"], "POST");
+}
+
+#[test]
+fn an_answer_of_ours_does_not_wait_for_a_body_that_waits_for_100_continue() {
+    let proxy = answering_proxy();
+    let mut client = Client::connect(proxy.address());
+    let answer = client.ask(
+        "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n",
+    );
+    assert_eq!(answer.text(), "fine");
+    assert!(client.is_closed());
+}
+
+#[test]
 fn an_interim_answer_reaches_the_client_before_the_final_one() {
     let backend = Backend::start(|conversation| {
         conversation.request();

@@ -2,17 +2,12 @@
 
 use pingora_core::Error;
 use pingora_proxy::Session;
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::Ordering;
 
-use crate::observe::record::Record;
 use crate::proxy::failure::{Failure, Fault};
-use crate::proxy::{Ctx, Proxy, stall};
-use crate::semantics::authority::host_for_matching;
-use crate::semantics::path::decode_for_matching;
+use crate::proxy::{Ctx, Proxy, record, stall};
 
 /// Reports the request.
-pub(in crate::proxy) fn record(
+pub(in crate::proxy) fn report(
     proxy: &Proxy,
     session: &Session,
     error: Option<&Error>,
@@ -29,64 +24,12 @@ pub(in crate::proxy) fn record(
         // What an earlier attempt failed with was made good by a later one.
         ctx.failure = None;
     }
-    write_access_log(
-        proxy,
-        session,
-        ctx,
-        now.saturating_duration_since(ctx.began),
-    );
+    record::read(proxy, session, ctx, now, |record| {
+        proxy.access_log.write(record);
+    });
     if let Some(failure) = ctx.failure {
         log_failure(session, error, ctx, failure);
     }
-}
-
-fn write_access_log(proxy: &Proxy, session: &Session, ctx: &Ctx, duration: std::time::Duration) {
-    let request = session.req_header();
-    let host = request.headers.get(http::header::HOST);
-    let host = host_for_matching(host.and_then(|host| host.to_str().ok()).unwrap_or_default());
-    let path = decode_for_matching(request.uri.path());
-    let connection = ctx.connection.as_deref();
-    let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |facts| facts.peer.ip());
-    let client = ctx.client.unwrap_or(peer);
-    let written = session.response_written();
-    let failure_status = ctx.failure.map(|failure| failure.row().status.as_u16());
-    let body_bytes_sent = session.body_bytes_sent() as u64;
-    proxy.access_log.write(&Record {
-        started: ctx.began_wall,
-        duration,
-        hostname: &proxy.hostname,
-        listener: connection.map_or("", |facts| &facts.listener),
-        server_port: connection.map(|facts| facts.local.port()),
-        scheme: "http",
-        peer,
-        client,
-        client_port: connection
-            .filter(|_| client == peer)
-            .map(|facts| facts.peer.port()),
-        request_id: ctx
-            .request_id
-            .as_ref()
-            .and_then(|id| id.to_str().ok())
-            .unwrap_or_default(),
-        method: &request.method,
-        target: request.raw_path(),
-        host: &host,
-        path: &path,
-        version: request.version,
-        request_headers: &request.headers,
-        request_length: connection.map_or(0, |facts| facts.bytes_read.load(Ordering::Relaxed)),
-        route: ctx.route().map(|route| route.label.as_str()),
-        upstream: ctx.upstream.as_ref().map(|upstream| upstream.name()),
-        attempts: &ctx.attempts,
-        upstream_headers: ctx.upstream_headers.as_ref(),
-        status: written
-            .map(|header| header.status.as_u16())
-            .or(failure_status),
-        response_headers: written.map(|header| &header.headers),
-        bytes_sent: connection.map_or(0, |facts| facts.bytes_written.load(Ordering::Relaxed)),
-        body_bytes_sent,
-        error: ctx.failure.map(|failure| failure.row().error),
-    });
 }
 
 /// One line for a request that failed for a reason other than the client's.
@@ -122,6 +65,9 @@ fn log_failure(session: &Session, error: Option<&Error>, ctx: &Ctx, failure: Fai
             .as_ref()
             .and_then(|id| id.to_str().ok())
             .unwrap_or("-"),
-        error.map(|error| format!(": {error}")).unwrap_or_default(),
+        error
+            .filter(|_| failure != Failure::NoBackend)
+            .map(|error| format!(": {error}"))
+            .unwrap_or_default(),
     );
 }

@@ -2,23 +2,34 @@
 
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
+use pingora_proxy::Session;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::proxy::failure::Failure;
-use crate::proxy::{Ctx, Proxy};
+use crate::proxy::{Ctx, Proxy, record};
 
 /// The peer of the next attempt.
 ///
 /// # Errors
 /// No backend of the upstream can take the request. The failure of an attempt made before stays the answer's cause.
-pub(in crate::proxy) fn choose(proxy: &Proxy, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+pub(in crate::proxy) fn choose(
+    proxy: &Proxy,
+    session: &Session,
+    ctx: &mut Ctx,
+) -> Result<Box<HttpPeer>> {
     let Some(upstream) = ctx.upstream.clone() else {
         ctx.failure = Some(Failure::Internal);
         return Error::e_explain(ErrorType::InternalError, "the route has no upstream");
     };
     let now = proxy.clock.now();
-    let picked = upstream.pick(&|backend| ctx.was_tried(backend));
+    let mut key = Vec::new();
+    if let Some(template) = upstream.key() {
+        record::read(proxy, session, ctx, now, |record| {
+            template.render(record, &mut key);
+        });
+    }
+    let picked = upstream.pick(&key, &|backend| ctx.was_tried(backend));
     let Some(in_flight) = picked else {
         ctx.failure.get_or_insert(Failure::NoBackend);
         return Error::e_explain(

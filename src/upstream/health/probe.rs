@@ -92,7 +92,7 @@ impl HealthCheck for Probe {
         let peer = HttpPeer::new(address, false, String::new());
         match tokio::time::timeout(self.check.timeout, self.ask(&peer)).await {
             Ok(answer) => answer,
-            Err(_) => refuse(format!("no answer within {:?}", self.check.timeout)),
+            Err(_) => refuse(format!("it did not answer within {:?}", self.check.timeout)),
         }
     }
 
@@ -117,7 +117,7 @@ async fn find_in_body(session: &mut HttpSession, text: &str) -> Result<()> {
             return Ok(());
         }
     }
-    refuse(format!("the body does not contain {text:?}"))
+    refuse(format!("its answer does not contain {text:?}"))
 }
 
 fn refuse(reason: String) -> Result<()> {

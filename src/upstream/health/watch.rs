@@ -101,10 +101,17 @@ impl Watch {
     }
 }
 
+/// What a person is told of a failed check.
 fn reason(error: &pingora_core::Error) -> String {
-    match (&error.context, &error.cause) {
-        (Some(context), _) => context.as_str().to_owned(),
-        (None, Some(cause)) => cause.to_string(),
-        (None, None) => error.etype.as_str().to_owned(),
-    }
+    use pingora_core::ErrorType::{ConnectRefused, ConnectTimedout, ConnectionClosed, ReadTimedout};
+    let told = match (error.etype(), &error.context, &error.cause) {
+        (ConnectRefused, _, _) => "it refused the connection",
+        (ConnectTimedout, _, _) => "it did not accept the connection in time",
+        (ConnectionClosed, _, _) => "it closed the connection without an answer",
+        (ReadTimedout, _, _) => "it did not answer in time",
+        (_, Some(context), _) => context.as_str(),
+        (_, None, Some(cause)) => return cause.to_string(),
+        (other, None, None) => other.as_str(),
+    };
+    told.to_owned()
 }

@@ -1,14 +1,16 @@
 //! The lines that the program writes, as they come.
 
 use std::io::{BufRead, BufReader, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
-use super::DEADLINE;
+use super::{DEADLINE, eventually};
 
 #[derive(Clone, Default)]
 pub(crate) struct Lines {
     shared: Arc<(Mutex<Vec<String>>, Condvar)>,
+    has_ended: Arc<AtomicBool>,
 }
 
 impl Lines {
@@ -20,6 +22,7 @@ impl Lines {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
                 filled.push(String::from_utf8_lossy(&line).into_owned());
             }
+            filled.has_ended.store(true, Ordering::Release);
         });
         lines
     }
@@ -33,6 +36,12 @@ impl Lines {
     pub(crate) fn all(&self) -> Vec<String> {
         let (lines, _) = &*self.shared;
         lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// All lines, once the program can write no more of them.
+    pub(crate) fn to_the_end(&self) -> Vec<String> {
+        eventually("the output ends", || self.has_ended.load(Ordering::Acquire));
+        self.all()
     }
 
     /// Waits for the first line of which `find` makes something, also among those that came before.

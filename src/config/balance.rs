@@ -1,0 +1,257 @@
+//! `balance`: how a backend is picked for a request.
+//!
+//! A policy is written as its name; `hash` alone has arguments, and one of them it must have. Its key is a template, and
+//! is rendered before there is an attempt: a variable that is only known later would be empty for every request, and
+//! all of them would go to one backend. Such variables are refused here, as is a key without any.
+
+use super::collection::only_entry;
+use super::environment::Dollar;
+use super::read::{Read, Show, Word};
+use super::reader::Reader;
+use super::schema;
+use super::section::section;
+use super::tree::{Tree, Value};
+use super::word::{show_word, word_of};
+use crate::template::{Kind, TABLE, Template, Variable};
+use serde_json::json;
+use std::num::NonZeroU32;
+
+/// How a backend is picked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Balance {
+    /// In turn, in proportion to weight.
+    RoundRobin,
+    /// The one with the fewest requests in flight for its weight.
+    LeastRequests,
+    /// Of two the one with the lower latency × requests in flight.
+    PeakEwma,
+    /// By chance, in proportion to weight.
+    Random,
+    /// Of two the one with fewer requests in flight for its weight.
+    P2c,
+    /// The same key goes to the same backend.
+    Hash(Hash),
+}
+
+section! {
+    /// The same key goes to the same backend, as far as backends stay.
+    #[derive(PartialEq, Eq)]
+    pub struct Hash {
+        /// A text with variables of the request; requests with the same text go to the same backend.
+        pub key: HashKey,
+        /// How much of its share of all requests in flight a backend may have: `125%` or `1.25`. What is above goes to
+        /// the next backend. No bound by default.
+        pub max_load: Option<MaxLoad>,
+    }
+}
+
+/// What requests are hashed by: at least one variable, and only those that are known when a backend is picked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HashKey(pub Template);
+
+/// What a backend may have of the requests in flight, in percent of its share: 101 to 1000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxLoad(pub NonZeroU32);
+
+const HASH: &str = "hash";
+
+const HASH_EXAMPLE: &str = "hash: { key: $remote_addr }";
+
+/// The policies without arguments.
+const POLICIES: &[(&str, Balance)] = &[
+    ("round_robin", Balance::RoundRobin),
+    ("least_requests", Balance::LeastRequests),
+    ("peak_ewma", Balance::PeakEwma),
+    ("random", Balance::Random),
+    ("p2c", Balance::P2c),
+];
+
+impl Read for Balance {
+    fn read(tree: &Tree, reader: &mut Reader<'_>) -> Option<Self> {
+        if matches!(tree.value, Value::Mapping(_)) {
+            return with_arguments(tree, reader);
+        }
+        let text = reader.text(tree, Dollar::Environment, false, "round_robin")?;
+        without_arguments(&text)
+            .map_err(|message| reader.fault(tree, message))
+            .ok()
+    }
+
+    fn schema() -> serde_json::Value {
+        let about = "A policy with arguments.";
+        let mut with_arguments = schema::Section::new(about);
+        let about = "The same key goes to the same backend, as far as backends stay.";
+        with_arguments.key(HASH, about, Hash::schema(), None, true);
+        json!({"anyOf": [schema::one_of(POLICIES), with_arguments.finish()]})
+    }
+
+    fn example() -> String {
+        "round_robin".to_owned()
+    }
+}
+
+impl Show for Balance {
+    fn show(&self) -> serde_json::Value {
+        show_word(self, POLICIES)
+    }
+}
+
+fn without_arguments(text: &str) -> Result<Balance, String> {
+    if text == HASH {
+        return Err(format!(
+            "`hash` needs to know what to hash; write for example `{HASH_EXAMPLE}`"
+        ));
+    }
+    // The policies with their names as values, so that a typo of `hash` gets its suggestion as well.
+    let words: Vec<(&str, &str)> = names().map(|name| (name, name)).collect();
+    let name = word_of(text, &words)?;
+    word_of(name, POLICIES)
+}
+
+fn with_arguments(tree: &Tree, reader: &mut Reader<'_>) -> Option<Balance> {
+    let known: Vec<&'static str> = names().collect();
+    let example = format!("{{ {HASH_EXAMPLE} }}");
+    let (policy, arguments) = only_entry(tree, &known, &example, reader)?;
+    reader.under(policy, |reader| {
+        if policy == HASH {
+            return Hash::read(arguments, reader).map(Balance::Hash);
+        }
+        reader.fault(
+            arguments,
+            format!("`{policy}` takes no arguments; write `balance: {policy}`"),
+        );
+        None
+    })
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    POLICIES.iter().map(|(name, _)| *name).chain([HASH])
+}
+
+impl Word for HashKey {
+    const EXAMPLE: &'static str = "$remote_addr";
+    const DOLLAR: Dollar = Dollar::Template;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let template = Template::parse(text).map_err(|error| error.to_string())?;
+        if let Some(early) = template.variables().find(|variable| !is_known(variable)) {
+            return Err(format!(
+                "${} is not known yet when a backend is picked; \
+write a variable of the request, such as $remote_addr or $http_NAME",
+                name(early)
+            ));
+        }
+        if template.variables().next().is_none() {
+            return Err(format!(
+                "{text:?} is the same for every request, so one backend would get them all; \
+write a variable, such as $remote_addr"
+            ));
+        }
+        Ok(HashKey(template))
+    }
+}
+
+/// Whether a variable has its value before the first attempt.
+fn is_known(variable: &Variable) -> bool {
+    use Variable as V;
+    match variable {
+        V::Host
+        | V::RequestHeader(_)
+        | V::Cookie(_)
+        | V::Argument(_)
+        | V::Arguments
+        | V::Path
+        | V::RequestTarget
+        | V::RequestMethod
+        | V::Scheme
+        | V::ServerPort
+        | V::ServerProtocol
+        | V::ClientAddress
+        | V::ClientPort
+        | V::PeerAddress
+        | V::ForwardedFor
+        | V::RequestId
+        | V::Hostname
+        | V::Listener
+        | V::Route
+        | V::Upstream => true,
+        V::UpstreamAddress
+        | V::UpstreamStatus
+        | V::UpstreamConnectTime
+        | V::UpstreamHeaderTime
+        | V::UpstreamResponseTime
+        | V::Attempts
+        | V::Status
+        | V::BytesSent
+        | V::BodyBytesSent
+        | V::RequestLength
+        | V::RequestTime
+        | V::Milliseconds
+        | V::TimeIso8601
+        | V::TimeLocal
+        | V::Error
+        | V::SentHeader(_)
+        | V::UpstreamHeader(_) => false,
+    }
+}
+
+/// What the variable is called, without `$`.
+fn name(variable: &Variable) -> String {
+    use Variable as V;
+    let matching = TABLE
+        .iter()
+        .find_map(|entry| match (&entry.kind, variable) {
+            (Kind::Fixed(fixed), variable) if fixed == variable => Some(entry.name.to_owned()),
+            (
+                Kind::Header(make),
+                V::RequestHeader(header) | V::SentHeader(header) | V::UpstreamHeader(header),
+            ) if make(header.clone()) == *variable => Some(format!(
+                "{}{}",
+                entry.name,
+                header.as_str().replace('-', "_")
+            )),
+            (Kind::Name(make), V::Cookie(name) | V::Argument(name))
+                if make(name.clone()) == *variable =>
+            {
+                Some(format!("{}{name}", entry.name))
+            }
+            _ => None,
+        });
+    matching.unwrap_or_default()
+}
+
+impl Word for MaxLoad {
+    const EXAMPLE: &'static str = "125%";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        percent(text)
+            .filter(|percent| (101..=1000).contains(percent))
+            .and_then(NonZeroU32::new)
+            .map(MaxLoad)
+            .ok_or_else(|| {
+                format!(
+                    "{text:?} is no bound; write 101% to 1000% in whole percent, or 1.01 to 10, \
+such as `125%` or `1.25`"
+                )
+            })
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({"type": ["number", "string"], "minimum": 1.01, "maximum": 10, "pattern": "^[0-9]+%$|^[0-9]+(\\.[0-9]{1,2})?$|\\$\\{"})
+    }
+}
+
+/// `125%`, or `1.25` with at most two decimals.
+fn percent(text: &str) -> Option<u32> {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(percent) = text.strip_suffix('%') {
+        return digits(percent).then(|| percent.parse().ok())?;
+    }
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    if !digits(whole) || !digits(decimals) || !matches!(decimals.len(), 1 | 2) {
+        return None;
+    }
+    let hundredths: u32 = format!("{decimals:0<2}").parse().ok()?;
+    let whole: u32 = whole.parse().ok()?;
+    whole.checked_mul(100)?.checked_add(hundredths)
+}

@@ -1,0 +1,71 @@
+//! What is known of a request at this moment, as one record.
+//!
+//! The access log reads it when the request is over, and the key of a hash is made from it before the first attempt: both see the same
+//! facts under the same names. Before there is an answer, everything about the answer is absent.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use pingora_proxy::Session;
+
+use super::{Ctx, Proxy};
+use crate::observe::record::Record;
+use crate::semantics::authority::host_for_matching;
+use crate::semantics::path::decode_for_matching;
+
+/// Gives `read` the record of the request as of `now`.
+pub(super) fn read<T>(
+    proxy: &Proxy,
+    session: &Session,
+    ctx: &Ctx,
+    now: Instant,
+    read: impl FnOnce(&Record<'_>) -> T,
+) -> T {
+    let request = session.req_header();
+    let host = request.headers.get(http::header::HOST);
+    let host = host_for_matching(host.and_then(|host| host.to_str().ok()).unwrap_or_default());
+    let path = decode_for_matching(request.uri.path());
+    let connection = ctx.connection.as_deref();
+    let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |facts| facts.peer.ip());
+    let client = ctx.client.unwrap_or(peer);
+    let written = session.response_written();
+    let failure_status = ctx.failure.map(|failure| failure.row().status.as_u16());
+    let body_bytes_sent = session.body_bytes_sent() as u64;
+    read(&Record {
+        started: ctx.began_wall,
+        duration: now.saturating_duration_since(ctx.began),
+        hostname: &proxy.hostname,
+        listener: connection.map_or("", |facts| &facts.listener),
+        server_port: connection.map(|facts| facts.local.port()),
+        scheme: "http",
+        peer,
+        client,
+        client_port: connection
+            .filter(|_| client == peer)
+            .map(|facts| facts.peer.port()),
+        request_id: ctx
+            .request_id
+            .as_ref()
+            .and_then(|id| id.to_str().ok())
+            .unwrap_or_default(),
+        method: &request.method,
+        target: request.raw_path(),
+        host: &host,
+        path: &path,
+        version: request.version,
+        request_headers: &request.headers,
+        request_length: connection.map_or(0, |facts| facts.bytes_read.load(Ordering::Relaxed)),
+        route: ctx.route().map(|route| route.label.as_str()),
+        upstream: ctx.upstream.as_ref().map(|upstream| upstream.name()),
+        attempts: &ctx.attempts,
+        upstream_headers: ctx.upstream_headers.as_ref(),
+        status: written
+            .map(|header| header.status.as_u16())
+            .or(failure_status),
+        response_headers: written.map(|header| &header.headers),
+        bytes_sent: connection.map_or(0, |facts| facts.bytes_written.load(Ordering::Relaxed)),
+        body_bytes_sent,
+        error: ctx.failure.map(|failure| failure.row().error),
+    })
+}
