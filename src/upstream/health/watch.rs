@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use pingora_load_balancing::health_check::HealthCheck;
 
 use super::{Connectors, Probe, Streak};
@@ -47,63 +48,62 @@ impl Watch {
         self.check.interval
     }
 
-    /// Asks every backend once, all at the same time; whether any changed its health.
+    /// Asks every backend once, all at the same time; whether any changed its health. A verdict holds from the moment of its answer: a
+    /// backend that is slow to answer does not hold up what the others say.
     pub async fn round(&mut self) -> bool {
         let asked = self.roster.lineup();
-        let addresses = || asked.backends.iter().map(|backend| backend.address());
         let probe = &self.probe;
-        let questions =
-            addresses().map(|address| async move { probe.check(&listed(address)).await });
-        let answers = futures::future::join_all(questions).await;
+        let mut answers: FuturesUnordered<_> = asked
+            .backends
+            .iter()
+            .map(|backend| backend.address())
+            .map(|address| async move { (address, probe.check(&listed(address)).await) })
+            .collect();
 
-        // Discovery may have changed the lineup meanwhile: verdicts go to the backends that are there now.
-        let lineup = self.roster.lineup();
         let mut changed = false;
-        for (address, answer) in addresses().zip(answers) {
-            let Some((index, backend)) = lineup.entry(address) else {
-                continue;
-            };
-            let failure = answer.err().map(|error| reason(&error));
-            if let Some(health) = self.judge(backend, failure) {
-                lineup.set_health(index, health);
+        while let Some((address, answer)) = answers.next().await {
+            let streak = self.streaks.entry(address).or_insert_with(Streak::new);
+            *streak = streak.after(
+                answer.is_ok(),
+                self.check.healthy_after,
+                self.check.unhealthy_after,
+            );
+            // Discovery may have changed the lineup meanwhile: verdicts go to the backends that are there now.
+            let lineup = self.roster.lineup();
+            if let Some((index, backend)) = lineup.entry(address)
+                && backend.health() != streak.health()
+            {
+                let before = backend.health();
+                lineup.set_health(index, streak.health());
+                log_change(&self.upstream, backend, before, answer);
                 changed = true;
             }
         }
+        let lineup = self.roster.lineup();
         self.streaks
             .retain(|address, _| lineup.index(*address).is_some());
         changed
     }
+}
 
-    /// The backend's new health, if this answer changes it.
-    fn judge(&mut self, backend: &Backend, failure: Option<String>) -> Option<Health> {
-        let (healthy_after, unhealthy_after) =
-            (self.check.healthy_after, self.check.unhealthy_after);
-        let streak = self
-            .streaks
-            .entry(backend.address())
-            .or_insert_with(Streak::new);
-        *streak = streak.after(failure.is_none(), healthy_after, unhealthy_after);
-        let (before, now) = (backend.health(), streak.health());
-        if now == before {
-            return None;
+fn log_change(upstream: &str, backend: &Backend, before: Health, answer: pingora_core::Result<()>) {
+    match answer {
+        Err(error) => log::warn!(
+            "upstream {upstream}: backend {backend} is down: {}",
+            reason(&error)
+        ),
+        Ok(()) if before == Health::Unknown => {
+            log::info!("upstream {upstream}: backend {backend} is up");
         }
-        let upstream = &self.upstream;
-        match (now, failure) {
-            (Health::Down, Some(reason)) => {
-                log::warn!("upstream {upstream}: backend {backend} is down: {reason}");
-            }
-            _ if before == Health::Unknown => {
-                log::info!("upstream {upstream}: backend {backend} is up");
-            }
-            _ => log::info!("upstream {upstream}: backend {backend} is up again"),
-        }
-        Some(now)
+        Ok(()) => log::info!("upstream {upstream}: backend {backend} is up again"),
     }
 }
 
 /// What a person is told of a failed check.
 fn reason(error: &pingora_core::Error) -> String {
-    use pingora_core::ErrorType::{ConnectRefused, ConnectTimedout, ConnectionClosed, ReadTimedout};
+    use pingora_core::ErrorType::{
+        ConnectRefused, ConnectTimedout, ConnectionClosed, ReadTimedout,
+    };
     let told = match (error.etype(), &error.context, &error.cause) {
         (ConnectRefused, _, _) => "it refused the connection",
         (ConnectTimedout, _, _) => "it did not accept the connection in time",
