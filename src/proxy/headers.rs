@@ -95,37 +95,27 @@ trait Head {
     fn append(&mut self, name: String, value: HeaderValue) -> Result<()>;
 }
 
-impl Head for RequestHeader {
-    fn take_lines(&mut self) -> Vec<Line> {
-        let lines = self.case_header_iter();
-        let lines = lines.map(|(name, value)| (text(name.as_slice()), value.clone()));
-        let lines = lines.collect();
-        for name in self.headers.keys().cloned().collect::<Vec<_>>() {
-            self.remove_header(&name);
-        }
-        lines
-    }
+macro_rules! heads {
+    ($($kind:ty),*) => {$(
+        impl Head for $kind {
+            fn take_lines(&mut self) -> Vec<Line> {
+                let lines = self.case_header_iter();
+                let lines = lines.map(|(name, value)| (text(name.as_slice()), value.clone()));
+                let lines = lines.collect();
+                for name in self.headers.keys().cloned().collect::<Vec<_>>() {
+                    self.remove_header(&name);
+                }
+                lines
+            }
 
-    fn append(&mut self, name: String, value: HeaderValue) -> Result<()> {
-        self.append_header(name, value).map(drop)
-    }
+            fn append(&mut self, name: String, value: HeaderValue) -> Result<()> {
+                self.append_header(name, value).map(drop)
+            }
+        }
+    )*};
 }
 
-impl Head for ResponseHeader {
-    fn take_lines(&mut self) -> Vec<Line> {
-        let lines = self.case_header_iter();
-        let lines = lines.map(|(name, value)| (text(name.as_slice()), value.clone()));
-        let lines = lines.collect();
-        for name in self.headers.keys().cloned().collect::<Vec<_>>() {
-            self.remove_header(&name);
-        }
-        lines
-    }
-
-    fn append(&mut self, name: String, value: HeaderValue) -> Result<()> {
-        self.append_header(name, value).map(drop)
-    }
-}
+heads!(RequestHeader, ResponseHeader);
 
 fn text(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()

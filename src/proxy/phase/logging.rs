@@ -50,7 +50,7 @@ fn log_failure(session: &Session, error: Option<&Error>, ctx: &Ctx, failure: Fai
         .map(|attempt| &*attempt.address)
         .collect();
     log::warn!(
-        "{} {} {} {}: {}: upstream {upstream}, tried [{}], request {}{}",
+        "{} {} {} {}: {}: upstream {upstream}, {}, request {}{}",
         request.method,
         String::from_utf8_lossy(request.raw_path()).escape_debug(),
         if written.is_some() && written != Some(row.status.as_u16()) {
@@ -60,7 +60,11 @@ fn log_failure(session: &Session, error: Option<&Error>, ctx: &Ctx, failure: Fai
         },
         written.unwrap_or(row.status.as_u16()),
         row.error,
-        tried.join(", "),
+        if tried.is_empty() {
+            "no backend to try".to_owned()
+        } else {
+            format!("tried {}", tried.join(" and "))
+        },
         ctx.request_id
             .as_ref()
             .and_then(|id| id.to_str().ok())
