@@ -23,7 +23,7 @@ mod ring;
 mod tally;
 
 use super::derived::Derived;
-use super::{Members, Policy, Request, Standing};
+use super::{Members, Policy, Request, Standing, Tier};
 use ring::{Ring, mixed};
 use std::num::NonZeroU32;
 use tally::Tally;
@@ -36,7 +36,7 @@ const POINTS: usize = 1_000;
 pub struct Hash {
     /// In percent of a member's share of the load.
     max_load: Option<NonZeroU32>,
-    tiers: Derived<[Tier; 2]>,
+    circles: Derived<[Circle; 4]>,
 }
 
 impl Hash {
@@ -61,10 +61,10 @@ impl Hash {
 impl Policy for Hash {
     fn pick(&self, members: &Members, request: &mut Request<'_>) -> Option<usize> {
         let hash = hash(request.key);
-        self.tiers.read(members, Tier::both, |tiers| {
-            tiers
+        self.circles.read(members, Circle::all, |circles| {
+            circles
                 .iter()
-                .find_map(|tier| tier.pick(members, request, hash, self.max_load))
+                .find_map(|circle| circle.pick(members, request, hash, self.max_load))
         })
     }
 
@@ -83,29 +83,30 @@ impl Hash {
             return;
         };
         // By identity: the request may have been picked before a reload.
-        self.tiers.peek(|_, tiers| {
-            for tier in tiers {
-                if let Some(slot) = tier.ring.slot(member.identity()) {
-                    tier.tally.note(slot, member.in_flight());
+        self.circles.peek(|_, circles| {
+            for circle in circles {
+                if let Some(slot) = circle.ring.slot(member.identity()) {
+                    circle.tally.note(slot, member.in_flight());
                 }
             }
         });
     }
 }
 
+/// The ring of one tier, and the loads of those on it.
 #[derive(Debug)]
-struct Tier {
+struct Circle {
     ring: Ring,
     tally: Tally,
 }
 
-impl Tier {
-    fn both(members: &Members, former: Option<&[Self; 2]>) -> [Self; 2] {
-        [false, true].map(|backup| {
-            let former = former.map(|tiers| &tiers[usize::from(backup)].ring);
+impl Circle {
+    fn all(members: &Members, former: Option<&[Self; 4]>) -> [Self; 4] {
+        Tier::ALL.map(|tier| {
+            let former = former.map(|circles| &circles[tier as usize].ring);
             Self {
-                ring: Ring::resume(former, members.tier(backup)),
-                tally: Tally::of(members.tier(backup).map(|(_, member)| member)),
+                ring: Ring::resume(former, members.tier(tier)),
+                tally: Tally::of(members.tier(tier).map(|(_, member)| member)),
             }
         })
     }

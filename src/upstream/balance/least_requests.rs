@@ -11,7 +11,7 @@
 //! has nothing to catch up with.
 
 use super::members::Seen;
-use super::{Member, Members, Policy, Request, Standing};
+use super::{Member, Members, Policy, Request, Standing, Tier};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -73,7 +73,7 @@ impl LeastRequests {
 #[derive(Debug, Default)]
 struct State {
     seen: Option<Seen>,
-    tiers: [Tournament; 2],
+    tiers: [Tournament; 4],
     /// Where the rotation is.
     now: u128,
 }
@@ -88,7 +88,7 @@ impl State {
     fn follow(&mut self, members: &Members) {
         self.seen = Some(Seen::of(members));
         let turns: HashMap<u64, u128> = self.tiers.iter().flat_map(Tournament::turns).collect();
-        self.tiers = [false, true].map(|backup| Tournament::of(members, backup, &turns));
+        self.tiers = Tier::ALL.map(|tier| Tournament::of(members, tier, &turns));
     }
 }
 
@@ -115,10 +115,10 @@ struct Player {
 }
 
 impl Tournament {
-    fn of(members: &Members, backup: bool, turns: &HashMap<u64, u128>) -> Self {
+    fn of(members: &Members, tier: Tier, turns: &HashMap<u64, u128>) -> Self {
         let turn = |member: &Member| turns.get(&member.identity()).copied().unwrap_or(0);
         let players: Vec<Player> = members
-            .tier(backup)
+            .tier(tier)
             .map(|(index, member)| Player {
                 index,
                 identity: member.identity(),

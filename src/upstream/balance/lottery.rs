@@ -4,18 +4,18 @@
 //! repeated when it falls on a member that cannot take the request. After some repeats the few
 //! that can are drawn from directly, in O(n): the proportions among them are the same either way.
 
-use super::{Members, Request, Standing};
+use super::{Members, Request, Standing, Tier};
 
 /// So many draws before the free members are looked for one by one.
 const DRAWS: usize = 16;
 
-/// The lotteries of primaries and of backups.
+/// One lottery for each tier.
 #[derive(Debug)]
-pub(super) struct Lotteries([Lottery; 2]);
+pub(super) struct Lotteries([Lottery; 4]);
 
 impl Lotteries {
     pub(super) fn of(members: &Members) -> Self {
-        Self([false, true].map(|backup| Lottery::of(members, backup)))
+        Self(Tier::ALL.map(|tier| Lottery::of(members, tier)))
     }
 
     /// One free member of the first tier that has any.
@@ -62,9 +62,9 @@ struct Ticket {
 }
 
 impl Lottery {
-    fn of(members: &Members, backup: bool) -> Self {
+    fn of(members: &Members, tier: Tier) -> Self {
         let mut to = 0;
-        let tickets = members.tier(backup).map(|(index, member)| {
+        let tickets = members.tier(tier).map(|(index, member)| {
             let from = to;
             to += u64::from(member.weight());
             Ticket { index, from, to }

@@ -1,8 +1,8 @@
 //! What a policy sees of an upstream: identity, weight, load and availability of its members.
 //!
 //! A [`Member`] is the live half of a backend and is shared: a reload makes new [`Members`] of the
-//! old members that stay, so that counts and latencies go on. Weight and availability are set
-//! through [`Members`], which bumps the generation that tells policies to look again; load is an
+//! old members that stay, so that counts and latencies go on. Weight, availability and ejection are
+//! set through [`Members`], which bumps the generation that tells policies to look again; load is an
 //! atomic of the member and is read at each pick.
 
 use super::peak_ewma::Latency;
@@ -56,10 +56,19 @@ impl Members {
         self.list.get(index).cloned()
     }
 
-    /// Lets policies use the member at `index`, or not: healthy, active and not ejected.
+    /// Lets policies use the member at `index`, or not: healthy and active.
     pub fn set_available(&self, index: usize, available: bool) {
         if let Some(member) = self.member(index)
             && member.available.swap(available, Ordering::Relaxed) != available
+        {
+            self.changed();
+        }
+    }
+
+    /// Lets policies use the member at `index` only when no other can take a request, or as before.
+    pub fn set_ejected(&self, index: usize, ejected: bool) {
+        if let Some(member) = self.member(index)
+            && member.ejected.swap(ejected, Ordering::Relaxed) != ejected
         {
             self.changed();
         }
@@ -75,18 +84,40 @@ impl Members {
         }
     }
 
-    /// The available members of one tier: primaries, or backups.
-    pub(super) fn tier(&self, backup: bool) -> impl Iterator<Item = (usize, &Member)> {
+    /// The available members of one tier.
+    pub(super) fn tier(&self, tier: Tier) -> impl Iterator<Item = (usize, &Member)> {
         self.list
             .iter()
             .map(AsRef::as_ref)
             .enumerate()
-            .filter(move |(_, member)| member.backup == backup && member.is_available())
+            .filter(move |(_, member)| member.is_available() && member.tier() == tier)
     }
 
     fn changed(&self) {
         self.generation.fetch_add(1, Ordering::Release);
     }
+}
+
+/// Members are asked tier by tier: the next one only when none of those before can take a request.
+///
+/// An ejected member may still be able to serve, which is better than to refuse a request; one whose
+/// checks fail is in no tier at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tier {
+    Primary,
+    Backup,
+    EjectedPrimary,
+    EjectedBackup,
+}
+
+impl Tier {
+    /// All tiers, in the order in which they are asked.
+    pub(super) const ALL: [Self; 4] = [
+        Self::Primary,
+        Self::Backup,
+        Self::EjectedPrimary,
+        Self::EjectedBackup,
+    ];
 }
 
 /// The state of the members from which a policy derived what it keeps.
@@ -120,6 +151,7 @@ pub struct Member {
     max_requests: u32,
     weight: AtomicU32,
     available: AtomicBool,
+    ejected: AtomicBool,
     in_flight: AtomicU32,
     latency: Latency,
 }
@@ -137,6 +169,7 @@ impl Member {
             max_requests: u32::MAX,
             weight: AtomicU32::new(thousandths.clamp(1, WEIGHT_LIMIT)),
             available: AtomicBool::new(true),
+            ejected: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
             latency: Latency::default(),
         }
@@ -176,6 +209,21 @@ impl Member {
     #[must_use]
     pub fn is_available(&self) -> bool {
         self.available.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is only used when no other member can take a request.
+    #[must_use]
+    pub fn is_ejected(&self) -> bool {
+        self.ejected.load(Ordering::Relaxed)
+    }
+
+    fn tier(&self) -> Tier {
+        match (self.is_ejected(), self.backup) {
+            (false, false) => Tier::Primary,
+            (false, true) => Tier::Backup,
+            (true, false) => Tier::EjectedPrimary,
+            (true, true) => Tier::EjectedBackup,
+        }
     }
 
     /// Requests that it has now.

@@ -8,7 +8,8 @@
 //! What is rare (health, weight, membership) bumps a generation, and a policy then rebuilds what it
 //! derives from it; what is frequent (load, members at their limit, members tried) is looked at
 //! during the pick. Backups are a second tier that is asked only when no primary can take the
-//! request. A policy keeps what it knows by identity, so one policy object outlives reloads.
+//! request, and ejected members, primaries first, are the last: to use one of them is better than to
+//! refuse a request. A policy keeps what it knows by identity, so one policy object outlives reloads.
 
 mod chairman;
 mod derived;
@@ -34,7 +35,7 @@ pub use peak_ewma::PeakEwma;
 pub use random::Random;
 pub use round_robin::RoundRobin;
 
-use members::Seen;
+use members::{Seen, Tier};
 use std::fmt;
 use std::time::Duration;
 

@@ -8,7 +8,7 @@
 //! It does not look at load: slow backends get as many requests as fast ones.
 
 use super::chairman::{Chairman, Entrant};
-use super::{Members, Policy, Request, Seen, Standing};
+use super::{Members, Policy, Request, Seen, Standing, Tier};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The policy `round_robin`.
@@ -24,25 +24,22 @@ impl Policy for RoundRobin {
             state.follow(members);
         }
         let standing = |index| request.standing(members, index);
-        let State {
-            primaries, backups, ..
-        } = &mut *state;
-        [(primaries, false), (backups, true)]
-            .into_iter()
-            .find_map(|(chairman, backup)| {
-                let any_free = || {
-                    let mut tier = members.tier(backup);
-                    tier.any(|(index, _)| standing(index) == Standing::Free)
-                };
-                chairman.next(standing, any_free)
-            })
+        std::iter::zip(&mut state.tiers, Tier::ALL).find_map(|(chairman, tier)| {
+            let any_free = || {
+                let mut tier = members.tier(tier);
+                tier.any(|(index, _)| standing(index) == Standing::Free)
+            };
+            chairman.next(standing, any_free)
+        })
     }
 
     fn hand_back(&self, members: &Members, index: usize) {
         let mut state = self.lock();
         if state.is_current(members) {
-            state.primaries.take_back(index);
-            state.backups.take_back(index);
+            let tiers = &mut state.tiers;
+            tiers
+                .iter_mut()
+                .for_each(|chairman| chairman.take_back(index));
         }
     }
 }
@@ -57,8 +54,7 @@ impl RoundRobin {
 #[derive(Debug, Default)]
 struct State {
     seen: Option<Seen>,
-    primaries: Chairman,
-    backups: Chairman,
+    tiers: [Chairman; 4],
 }
 
 impl State {
@@ -70,13 +66,14 @@ impl State {
 
     fn follow(&mut self, members: &Members) {
         self.seen = Some(Seen::of(members));
-        self.primaries = Chairman::resume(&self.primaries, entrants(members, false));
-        self.backups = Chairman::resume(&self.backups, entrants(members, true));
+        for (chairman, tier) in std::iter::zip(&mut self.tiers, Tier::ALL) {
+            *chairman = Chairman::resume(chairman, entrants(members, tier));
+        }
     }
 }
 
-fn entrants(members: &Members, backup: bool) -> impl Iterator<Item = Entrant> {
-    members.tier(backup).map(|(index, member)| Entrant {
+fn entrants(members: &Members, tier: Tier) -> impl Iterator<Item = Entrant> {
+    members.tier(tier).map(|(index, member)| Entrant {
         index,
         identity: member.identity(),
         weight: member.weight(),

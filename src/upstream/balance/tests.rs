@@ -10,11 +10,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_policy_finds_a_free_primary_else_a_free_backup_else_nobody(
-        states in prop::collection::vec((0..8_u8, 1..=20_u32), 0..=50), seed in any::<u64>()
+    fn every_policy_finds_a_free_primary_else_a_backup_else_an_ejected_one_else_nobody(
+        states in prop::collection::vec((0..10_u8, 1..=20_u32), 0..=50), seed in any::<u64>()
     ) {
         // Seen failing for each policy with its look at `standing` dropped, with the backups' tier
-        // asked first, and with `tier` letting unavailable members through.
+        // asked first, with `tier` letting unavailable members through, and with ejected members in
+        // the tier of the others.
         for policy in policies() {
             let (members, excluded) = arrange(&states);
             let mut random = Numbers(seed);
@@ -122,6 +123,8 @@ fn arrange(states: &[(u8, u32)]) -> (Members, Vec<usize>) {
             2 => member.limited(0),
             3 => member.backup(),
             4 => member.backup().limited(0),
+            8 => member,
+            9 => member.backup(),
             _ => member.limited(9),
         })
     });
@@ -132,6 +135,9 @@ fn arrange(states: &[(u8, u32)]) -> (Members, Vec<usize>) {
             .map(|(index, _)| index)
     };
     of(5).for_each(|index| members.set_available(index, false));
+    of(8)
+        .chain(of(9))
+        .for_each(|index| members.set_ejected(index, true));
     (members, of(6).collect())
 }
 
@@ -141,12 +147,9 @@ fn assert_is_allowed(policy: &dyn Policy, states: &[(u8, u32)], pick: Option<usi
         let free = all.filter(|(_, (state, _))| free.contains(state));
         free.map(|(index, _)| index).collect::<Vec<_>>()
     };
-    let primaries = of(&[0, 1, 7]);
-    let allowed = if primaries.is_empty() {
-        of(&[3])
-    } else {
-        primaries
-    };
+    let tiers = [of(&[0, 1, 7]), of(&[3]), of(&[8]), of(&[9])];
+    let allowed = tiers.into_iter().find(|tier| !tier.is_empty());
+    let allowed = allowed.unwrap_or_default();
     match pick {
         Some(index) => assert!(
             allowed.contains(&index),

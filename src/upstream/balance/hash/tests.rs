@@ -1,7 +1,7 @@
 use super::super::testing::Random;
 use super::super::{FULL_WEIGHT, Member, Members};
 use super::ring::Ring;
-use super::{Hash, Policy, Request};
+use super::{Hash, Policy, Request, Tier};
 use proptest::prelude::*;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -175,7 +175,7 @@ fn the_next_choice_of_a_key_is_where_it_would_go_without_the_first() {
 fn a_walk_passes_every_point_once() {
     // Seen failing with the ends of the rings not joined.
     let members = set(&[(1, 1), (2, 3), (3, 999)]);
-    let ring = Ring::resume(None, members.tier(false));
+    let ring = Ring::resume(None, members.tier(Tier::Primary));
     let mut had = [0; 3];
     ring.walk(u64::MAX - 5).for_each(|slot| had[slot] += 1);
     assert_eq!(had, [160, 2 * 160, (999_u32 * 8).count_ones() * 160]);
@@ -185,7 +185,7 @@ fn a_walk_passes_every_point_once() {
 fn a_walk_starts_at_the_first_point_from_the_hash_on() {
     // Seen failing with parts that begin at their second point.
     let members = set(&(1..=20).map(|i| (i, 1)).collect::<Vec<_>>());
-    let (ring, mut random) = (Ring::resume(None, members.tier(false)), Random(1));
+    let (ring, mut random) = (Ring::resume(None, members.tier(Tier::Primary)), Random(1));
     // Weight 1 is eight eighths.
     let ring = ring.digit(3);
     let places = ring.places();
