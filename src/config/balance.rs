@@ -6,6 +6,7 @@
 
 use super::collection::only_entry;
 use super::environment::Dollar;
+use super::percent;
 use super::read::{Read, Show, Word};
 use super::reader::Reader;
 use super::schema;
@@ -224,7 +225,7 @@ impl Word for MaxLoad {
     const EXAMPLE: &'static str = "125%";
 
     fn parse(text: &str) -> Result<Self, String> {
-        percent(text)
+        percent::parse(text)
             .filter(|percent| (101..=1000).contains(percent))
             .and_then(NonZeroU32::new)
             .map(MaxLoad)
@@ -239,19 +240,4 @@ such as `125%` or `1.25`"
     fn schema() -> serde_json::Value {
         json!({"type": ["number", "string"], "minimum": 1.01, "maximum": 10, "pattern": "^[0-9]+%$|^[0-9]+(\\.[0-9]{1,2})?$|\\$\\{"})
     }
-}
-
-/// `125%`, or `1.25` with at most two decimals.
-fn percent(text: &str) -> Option<u32> {
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some(percent) = text.strip_suffix('%') {
-        return digits(percent).then(|| percent.parse().ok())?;
-    }
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
-    if !digits(whole) || !digits(decimals) || !matches!(decimals.len(), 1 | 2) {
-        return None;
-    }
-    let hundredths: u32 = format!("{decimals:0<2}").parse().ok()?;
-    let whole: u32 = whole.parse().ok()?;
-    whole.checked_mul(100)?.checked_add(hundredths)
 }

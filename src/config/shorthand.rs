@@ -1,4 +1,4 @@
-//! A section that may also be written as one word: `access_log: off`, `backends: [10.0.0.1:80]`.
+//! Sections that may also be written as one word: `access_log: off`, `backends: [10.0.0.1:80]`.
 
 use super::environment::Dollar;
 use super::read::Read;
@@ -44,5 +44,41 @@ impl<T: Shorthand> Read for Short<T> {
 
     fn example() -> String {
         T::EXAMPLE.to_owned()
+    }
+}
+
+/// A section that is in force as it is, or with what is said in it, unless `off` is written.
+#[derive(Clone, Debug)]
+pub(super) struct OnUnlessOff<T>(pub(super) Option<T>);
+
+impl<T: Read> Read for OnUnlessOff<T> {
+    fn read(tree: &Tree, reader: &mut Reader<'_>) -> Option<Self> {
+        if matches!(tree.value, Value::Mapping(_)) {
+            return T::read(tree, reader).map(|section| OnUnlessOff(Some(section)));
+        }
+        let text = reader.text(tree, Dollar::Environment, false, &T::example())?;
+        if text == "off" {
+            return Some(OnUnlessOff(None));
+        }
+        reader.fault(
+            tree,
+            format!(
+                "{text:?} is not understood here; write for example `{}`, or `off`",
+                T::example()
+            ),
+        );
+        None
+    }
+
+    fn absent() -> Option<Self> {
+        T::absent().map(|section| OnUnlessOff(Some(section)))
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({"anyOf": [{"const": "off"}, T::schema()]})
+    }
+
+    fn example() -> String {
+        T::example()
     }
 }

@@ -5,8 +5,11 @@ use super::balance::Balance;
 use super::collection::AtLeastOne;
 use super::duration::{DAY, MILLISECOND};
 use super::health_check::{HealthCheck, HealthCheckEntry};
+use super::outlier::Outlier;
+use super::retry::Retry;
 use super::section::section;
-use super::shorthand::Short;
+use super::shorthand::{OnUnlessOff, Short};
+use super::slow_start::SlowStart;
 use super::spot::Spot;
 use std::time::Duration;
 
@@ -21,6 +24,12 @@ pub struct Upstream {
     pub balance: Balance,
     /// How it is found out which backends are alive; without it all are taken to be.
     pub health_check: Option<HealthCheck>,
+    /// When failed requests take a backend out; without it they never do.
+    pub outlier: Option<Outlier>,
+    /// How long a backend that has come back is spared.
+    pub slow_start: SlowStart,
+    /// Which failed attempts are made again; without it none is.
+    pub retry: Option<Retry>,
     /// How long each step may take.
     pub timeouts: Timeouts,
     /// Connections that are kept for the next request.
@@ -36,6 +45,12 @@ section! {
         pub(super) balance: Balance = Balance::RoundRobin,
         /// How it is found out which backends are alive; `off` takes all of them to be.
         pub(super) health_check: Short<Option<Spot<HealthCheckEntry>>>,
+        /// When failed requests eject a backend, and for how long; `off` for never.
+        pub(super) outlier: OnUnlessOff<Outlier>,
+        /// The time in which the weight of a backend that has come back grows from a twentieth to the whole; `off` for at once.
+        pub(super) slow_start: SlowStart = SlowStart(None),
+        /// Which failed attempts are made again, at another backend; `off` for none.
+        pub(super) retry: OnUnlessOff<Retry>,
         /// How long each step towards a backend may take.
         pub(super) timeouts: Timeouts,
         /// Connections that are kept for the next request, shared by all threads.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use http::{HeaderMap, HeaderValue};
 
 use super::connection::ConnectionFacts;
-use super::failure::Failure;
+use super::failure::{self, Failure};
+use crate::config::Trigger;
 use crate::observe::record;
 use crate::runtime::{Route, Snapshot};
 use crate::upstream::{Backend, InFlight, Upstream};
@@ -33,6 +34,12 @@ pub struct Ctx {
     /// The backends of these attempts that are not to be tried again.
     tried: Vec<Arc<Backend>>,
     current: Option<Current>,
+    /// When the first attempt began.
+    first_attempt: Option<Instant>,
+    /// Attempts that reached a backend.
+    reached: u32,
+    /// Attempts that found a pooled connection closed.
+    stale: u32,
     /// Kept only when the access log asks for them.
     pub(super) upstream_headers: Option<HeaderMap>,
     pub(super) failure: Option<Failure>,
@@ -61,6 +68,9 @@ impl Ctx {
             attempts: Vec::new(),
             tried: Vec::new(),
             current: None,
+            first_attempt: None,
+            reached: 0,
+            stale: 0,
             upstream_headers: None,
             failure: None,
         }
@@ -93,6 +103,7 @@ impl Ctx {
     }
 
     pub(super) fn begin_attempt(&mut self, in_flight: InFlight, now: Instant) {
+        self.first_attempt.get_or_insert(now);
         self.attempts.push(record::Attempt {
             address: Arc::clone(in_flight.backend().label()),
             status: None,
@@ -119,30 +130,55 @@ impl Ctx {
             attempt.status = Some(status);
             attempt.header_time = waited;
         }
-        if let (Some(upstream), Some(current), Some(waited)) =
-            (&self.upstream, &self.current, waited)
-        {
+        let (Some(upstream), Some(current), Some(waited)) = (&self.upstream, &self.current, waited)
+        else {
+            return;
+        };
+        if failure::counts_against_backend(status) {
+            let cause = format_args!("status {status}");
+            upstream.failed(&current.in_flight, &cause, waited, now);
+        } else {
             upstream.answered(&current.in_flight, waited, now);
         }
     }
 
     /// The current attempt has failed; its backend is not tried again by this request.
     pub(super) fn fail_attempt(&mut self, failure: Failure, now: Instant) {
-        self.failure = Some(failure);
+        let error = failure.row().error;
         if let (Some(upstream), Some(current)) = (&self.upstream, &self.current) {
             let elapsed = now.saturating_duration_since(current.began);
-            upstream.failed(&current.in_flight, elapsed, now);
+            upstream.failed(&current.in_flight, &error, elapsed, now);
         }
-        if let Some(backend) = self.end_attempt(now) {
-            backend.count_failure();
-            self.tried.push(backend);
+        self.pass_over(failure, now);
+    }
+
+    /// The current attempt is given up for another backend, and what it says of this one was counted already.
+    pub(super) fn pass_over(&mut self, failure: Failure, now: Instant) {
+        self.failure = Some(failure);
+        if failure.row().trigger != Some(Trigger::Connect) {
+            self.reached += 1;
         }
+        let backend = self.end_attempt(now);
+        self.tried.extend(backend);
     }
 
     /// The current attempt found its pooled connection closed, which says nothing of the backend.
     pub(super) fn abandon_attempt(&mut self, failure: Failure, now: Instant) {
         self.failure = Some(failure);
+        self.stale += 1;
         self.end_attempt(now);
+    }
+
+    /// Attempts so far that reached a backend, and those that found a pooled connection closed.
+    pub(super) fn counts(&self) -> (u32, u32) {
+        (self.reached, self.stale)
+    }
+
+    /// Since the first attempt began.
+    pub(super) fn since_first_attempt(&self, now: Instant) -> Duration {
+        self.first_attempt
+            .map(|first| now.saturating_duration_since(first))
+            .unwrap_or_default()
     }
 
     /// The current attempt is over, and its backend has one request less.

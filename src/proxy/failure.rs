@@ -1,11 +1,13 @@
 //! The one table of what can go wrong with a request.
 //!
 //! Whatever fails on a request's way becomes a [`Failure`], and this table alone says which status the client sees, which error the
-//! `Proxy-Status` header names (RFC 9209 §2.3), whose fault it was, and whether another backend may be tried. Pingora's own mapping is not
+//! `Proxy-Status` header names (RFC 9209 §2.3), whose fault it was, and under which name `retry.on` has it. Pingora's own mapping is not
 //! used: it answers 502 for timeouts too.
 
 use http::StatusCode;
 use pingora_core::{Error, ErrorSource, ErrorType};
+
+use crate::config::Trigger;
 
 /// Why a request could not be served as it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub enum Failure {
     ResponseStalled,
     /// What the backend sent is not an HTTP answer.
     BadResponse,
+    /// The backend answered with a status that is tried again elsewhere, and then there was no other backend.
+    UnwantedStatus,
     /// Something in this program went wrong.
     Internal,
 }
@@ -53,17 +57,6 @@ pub enum Fault {
     Proxy,
 }
 
-/// How much of a request a failed backend may have seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// Nothing was sent: any request may go to another backend.
-    Always,
-    /// The request may have been acted upon: only an idempotent one may be sent again (RFC 9110 §9.2.2).
-    IfIdempotent,
-    /// Another attempt would not help, or might do harm.
-    Never,
-}
-
 /// One row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
@@ -73,8 +66,8 @@ pub struct Row {
     pub error: &'static str,
     /// Whose fault it is.
     pub fault: Fault,
-    /// Whether another backend may be tried.
-    pub retry: Retry,
+    /// What `retry.on` calls it; `None` for what is never tried again.
+    pub trigger: Option<Trigger>,
     /// What a person is told.
     pub sentence: &'static str,
 }
@@ -83,30 +76,34 @@ impl Failure {
     /// This failure's row.
     pub fn row(self) -> Row {
         use Fault::{Backend, Client, Proxy};
-        use Retry::{Always, IfIdempotent, Never};
+        const CONNECT: Option<Trigger> = Some(Trigger::Connect);
+        const RESET: Option<Trigger> = Some(Trigger::Reset);
+        const TIMEOUT: Option<Trigger> = Some(Trigger::Timeout);
+        const NEVER: Option<Trigger> = None;
         #[rustfmt::skip]
-        let (status, error, fault, retry, sentence) = match self {
-            Self::BadRequest         => (400, "http_request_error",        Client,  Never,        "The request is malformed."),
-            Self::NoRoute            => (404, "destination_not_found",     Proxy,   Never,        "There is nothing at this address."),
-            Self::ClientTooSlow      => (408, "http_request_error",        Client,  Never,        "The request did not arrive in time."),
-            Self::ClientGone         => (499, "client_closed_request",     Client,  Never,        "The client closed the connection."),
-            Self::NoBackend          => (503, "destination_unavailable",   Backend, Never,        "The service is not available at the moment."),
-            Self::ConnectionRefused  => (502, "connection_refused",        Backend, Always,       "The service refused the connection."),
-            Self::ConnectionTimeout  => (504, "connection_timeout",        Backend, Always,       "The service could not be reached in time."),
-            Self::Unreachable        => (502, "destination_ip_unroutable", Backend, Always,       "The service cannot be reached."),
-            Self::ConnectionReset    => (502, "connection_terminated",     Backend, IfIdempotent, "The service closed the connection without an answer."),
-            Self::ResponseTimeout    => (504, "http_response_timeout",     Backend, Never,        "The service did not answer in time."),
-            Self::WriteTimeout       => (504, "connection_write_timeout",  Backend, Never,        "The service did not take the request in time."),
-            Self::ResponseIncomplete => (502, "http_response_incomplete",  Backend, Never,        "The service's answer broke off."),
-            Self::ResponseStalled    => (504, "connection_read_timeout",   Backend, Never,        "The service's answer stalled."),
-            Self::BadResponse        => (502, "http_protocol_error",       Backend, Never,        "The service gave an answer that is not HTTP."),
-            Self::Internal           => (500, "proxy_internal_error",      Proxy,   Never,        "Something went wrong here."),
+        let (status, error, fault, trigger, sentence) = match self {
+Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,   "The request is malformed."),
+            Self::NoRoute            => (404, "destination_not_found",     Proxy,   NEVER,   "There is nothing at this address."),
+            Self::ClientTooSlow      => (408, "http_request_error",        Client,  NEVER,   "The request did not arrive in time."),
+            Self::ClientGone         => (499, "client_closed_request",     Client,  NEVER,   "The client closed the connection."),
+            Self::NoBackend          => (503, "destination_unavailable",   Backend, NEVER,   "The service is not available at the moment."),
+            Self::ConnectionRefused  => (502, "connection_refused",        Backend, CONNECT, "The service refused the connection."),
+            Self::ConnectionTimeout  => (504, "connection_timeout",        Backend, CONNECT, "The service could not be reached in time."),
+            Self::Unreachable        => (502, "destination_ip_unroutable", Backend, CONNECT, "The service cannot be reached."),
+            Self::ConnectionReset    => (502, "connection_terminated",     Backend, RESET,   "The service closed the connection without an answer."),
+            Self::ResponseTimeout    => (504, "http_response_timeout",     Backend, TIMEOUT, "The service did not answer in time."),
+            Self::WriteTimeout       => (504, "connection_write_timeout",  Backend, TIMEOUT, "The service did not take the request in time."),
+            Self::ResponseIncomplete => (502, "http_response_incomplete",  Backend, NEVER,   "The service's answer broke off."),
+            Self::ResponseStalled    => (504, "connection_read_timeout",   Backend, NEVER,   "The service's answer stalled."),
+            Self::BadResponse        => (502, "http_protocol_error",       Backend, NEVER,   "The service gave an answer that is not HTTP."),
+            Self::UnwantedStatus     => (503, "destination_unavailable",   Backend, NEVER,   "The service is not available at the moment."),
+            Self::Internal           => (500, "proxy_internal_error",      Proxy,   NEVER,   "Something went wrong here."),
         };
         Row {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             error,
             fault,
-            retry,
+            trigger,
             sentence,
         }
     }
@@ -154,4 +151,11 @@ impl Failure {
             (_, false) => Self::BadResponse,
         }
     }
+}
+
+/// Whether an answer with this status speaks against the backend that gave it, as a failed request does.
+///
+/// Those that say something of the request and not of the backend (501, 505) do not, as with HAProxy's `observe layer7`.
+pub(super) fn counts_against_backend(status: u16) -> bool {
+    (500..600).contains(&status) && !matches!(status, 501 | 505)
 }

@@ -143,12 +143,11 @@ impl ProxyHttp for Proxy {
 
     async fn upstream_response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        phase::upstream_response::note(self, response, ctx);
-        Ok(())
+        phase::upstream_response::note(self, session, response, ctx)
     }
 
     async fn response_filter(
@@ -173,12 +172,12 @@ impl ProxyHttp for Proxy {
 
     fn fail_to_connect(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         _peer: &HttpPeer,
         ctx: &mut Ctx,
         error: Box<Error>,
     ) -> Box<Error> {
-        phase::failed_attempt::connecting(self, ctx, error)
+        phase::failed_attempt::connecting(self, session, ctx, error)
     }
 
     fn error_while_proxy(

@@ -6,13 +6,14 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderValue;
 use pingora_core::upstreams::peer::HttpPeer;
 
 use super::balance::{FULL_WEIGHT, Member};
+use super::recovery::History;
 use crate::config::{self, State};
 
 /// One address that requests can be sent to.
@@ -25,6 +26,9 @@ pub struct Backend {
     member: Arc<Member>,
     state: State,
     health: AtomicU8,
+    history: Mutex<History>,
+    has_joined_late: AtomicBool,
+    full_weight: u32,
     requests: AtomicU64,
     failures: AtomicU64,
     peer: HttpPeer,
@@ -52,6 +56,9 @@ impl Backend {
             label,
             state: config.state,
             health: AtomicU8::new(Health::Unknown as u8),
+            history: Mutex::default(),
+            has_joined_late: AtomicBool::new(false),
+            full_weight: full_weight(config),
             requests: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             peer,
@@ -91,6 +98,25 @@ impl Backend {
         self.health.store(health as u8, Ordering::Relaxed);
     }
 
+    pub(super) fn history(&self) -> MutexGuard<'_, History> {
+        // A panic under the lock can at worst have left a failure uncounted.
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it was found while others were serving already.
+    pub(super) fn has_joined_late(&self) -> bool {
+        self.has_joined_late.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn join_late(&self) {
+        self.has_joined_late.store(true, Ordering::Relaxed);
+    }
+
+    /// The weight that it has when nothing speaks against it, in thousandths.
+    pub(super) fn full_weight(&self) -> u32 {
+        self.full_weight
+    }
+
     /// Attempts made at it since it became known.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
@@ -105,7 +131,7 @@ impl Backend {
         self.failures.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn count_failure(&self) {
+    pub(super) fn count_failure(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -131,7 +157,7 @@ impl fmt::Display for Backend {
 }
 
 fn member(label: &str, config: &config::Backend) -> Member {
-    let mut member = Member::new(identity(label), config.weight.saturating_mul(FULL_WEIGHT));
+    let mut member = Member::new(identity(label), full_weight(config));
     if let Some(limit) = config.max_requests {
         member = member.limited(limit);
     }
@@ -139,6 +165,10 @@ fn member(label: &str, config: &config::Backend) -> Member {
         member = member.backup();
     }
     member
+}
+
+fn full_weight(config: &config::Backend) -> u32 {
+    config.weight.saturating_mul(FULL_WEIGHT)
 }
 
 /// FNV-1a (Fowler, Noll and Vo; RFC 9923) of the address as text: every build of every Evenkeel must place a backend alike, which the

@@ -10,15 +10,22 @@
 //! - `discovery`: from what the operator wrote to addresses
 //! - `roster`: the backends there are at this moment
 //! - `health`: the active checks
+//! - `outlier`: what failed requests say of a backend; `slow_start`: how it comes back; `recovery`: both applied
+//! - `retry`: whether a failed attempt is made again; `budget`: how often that may be
 //! - `peer`: from an address to how Pingora connects to it
 
 mod backend;
 pub mod balance;
+mod budget;
 mod discovery;
 mod health;
+mod outlier;
 mod peer;
+mod recovery;
+pub mod retry;
 mod roster;
 mod selection;
+mod slow_start;
 #[expect(
     clippy::module_inception,
     reason = "an upstream is what this room is about"

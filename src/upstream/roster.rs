@@ -5,28 +5,64 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
 use super::backend::{Backend, Health};
 use super::balance::Members;
-use crate::config::State;
+use super::recovery::NEVER;
+use crate::clock::Clock;
+use crate::config::{self, Outlier, State};
 
 /// Holds the current lineup of one upstream.
 #[derive(Debug)]
 pub(super) struct Roster {
     current: ArcSwap<Lineup>,
+    pub(super) rules: Rules,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Time is counted from here.
+    pub(super) epoch: Instant,
+    /// When an ejection or a step of a ramp is over next, in nanoseconds since `epoch`.
+    pub(super) due: AtomicU64,
+    /// Held by whoever changes what the policies see, so that changes come one after the other.
+    pub(super) changing: Mutex<()>,
+}
+
+/// What the operator says about how backends leave and come back.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    /// The upstream's name, for the log.
+    pub(super) upstream: String,
     /// Whether a backend must be found healthy before it gets its first request.
-    checked: bool,
+    pub(super) is_checked: bool,
+    pub(super) outlier: Option<Outlier>,
+    pub(super) slow_start: Option<Duration>,
+}
+
+impl Rules {
+    pub(super) fn of(config: &config::Upstream) -> Self {
+        Self {
+            upstream: config.name.clone(),
+            is_checked: config.health_check.is_some(),
+            outlier: config.outlier.clone(),
+            slow_start: config.slow_start.0,
+        }
+    }
 }
 
 impl Roster {
     /// Nobody yet.
-    pub(super) fn new(checked: bool) -> Self {
+    pub(super) fn new(rules: Rules, clock: Arc<dyn Clock>) -> Self {
         Self {
             current: ArcSwap::from_pointee(Lineup::of(Vec::new())),
-            checked,
+            rules,
+            epoch: clock.now(),
+            clock,
+            due: AtomicU64::new(NEVER),
+            changing: Mutex::default(),
         }
     }
 
@@ -36,21 +72,26 @@ impl Roster {
 
     /// Makes `backends` the lineup, unless they are already.
     pub(super) fn publish(&self, backends: Vec<Arc<Backend>>) {
+        let _alone = self.lock();
         let current = self.current.load();
         let unchanged = current.backends.len() == backends.len()
             && std::iter::zip(&current.backends, &backends).all(|(old, new)| Arc::ptr_eq(old, new));
         if unchanged {
             return;
         }
+        let is_first = current.backends.is_empty();
         let lineup = Lineup::of(backends);
         for (index, backend) in lineup.backends.iter().enumerate() {
-            if backend.health() == Health::Unknown {
-                let health = if self.checked {
-                    Health::Unknown
-                } else {
-                    Health::Up
-                };
-                lineup.set_health(index, health);
+            if current.index(backend.address()).is_none() && !is_first {
+                backend.join_late();
+            }
+            if backend.health() == Health::Unknown && !self.rules.is_checked {
+                lineup.set_health(index, Health::Up);
+                if backend.has_joined_late() {
+                    self.welcome(&lineup, index, backend);
+                }
+            } else {
+                lineup.set_health(index, backend.health());
             }
         }
         self.current.store(Arc::new(lineup));

@@ -16,7 +16,7 @@ use pingora_load_balancing::selection::{BackendIter, BackendSelection};
 use super::backend::Backend;
 use super::balance::{Hash, LeastRequests, P2c, PeakEwma, Policy, Random, Request, RoundRobin};
 use super::discovery::listed;
-use super::roster::{Lineup, Roster};
+use super::roster::{Lineup, Roster, Rules};
 use crate::clock::Clock;
 use crate::config;
 
@@ -91,8 +91,8 @@ impl BackendSelection for Selection {
 
     /// Pingora asks for this one only where no configuration was given, which is never the case here.
     fn build(backends: &BTreeSet<Listed>) -> Self {
-        let roster = Arc::new(Roster::new(false));
-        let clock = Arc::new(crate::clock::SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(crate::clock::SystemClock);
+        let roster = Arc::new(Roster::new(Rules::default(), Arc::clone(&clock)));
         let parts = Parts::new(&config::Balance::RoundRobin, roster, clock);
         Self::build_with_config(backends, &parts)
     }

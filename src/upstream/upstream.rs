@@ -10,9 +10,11 @@ use pingora_load_balancing::{Backends, LoadBalancer};
 
 use super::backend::Backend;
 use super::balance::Policy;
+use super::budget::{RetryBudget, Withdrawal};
 use super::discovery::Discovery;
 use super::health::{Connectors, Verdicts, Watch};
-use super::roster::Roster;
+use super::retry::{self, Decision, Failed};
+use super::roster::{Roster, Rules};
 use super::selection::{InFlight, Parts, Selection};
 use crate::clock::Clock;
 use crate::config::{self, BackendAddress, Balance, State};
@@ -24,11 +26,12 @@ const RESOLVE_INTERVAL: Duration = Duration::from_secs(10);
 /// A named group of backends, the policy that chooses among them, and what is known of their health.
 pub struct Upstream {
     config: config::Upstream,
-    roster: Arc<Roster>,
+    pub(super) roster: Arc<Roster>,
     policy: Arc<dyn Policy>,
     balancer: LoadBalancer<Selection>,
     /// Requests in flight at all of its backends.
     load: Arc<AtomicUsize>,
+    budget: Option<RetryBudget>,
     /// Policies count time from here.
     epoch: Instant,
 }
@@ -36,7 +39,7 @@ pub struct Upstream {
 impl Upstream {
     /// An upstream without backends: the first [`Self::discover`] brings them. Nothing is contacted.
     pub fn new(config: config::Upstream, clock: &Arc<dyn Clock>) -> Self {
-        let roster = Arc::new(Roster::new(config.health_check.is_some()));
+        let roster = Arc::new(Roster::new(Rules::of(&config), Arc::clone(clock)));
         warn_if_all_are_off(&config);
         let parts = Parts::new(&config.balance, Arc::clone(&roster), Arc::clone(clock));
         let epoch = parts.epoch;
@@ -47,12 +50,15 @@ impl Upstream {
             Some(parts),
         );
         balancer.set_health_check(Box::new(Verdicts(Arc::clone(&roster))));
+        let budget = config.retry.as_ref();
+        let budget = budget.map(|retry| RetryBudget::new(retry.budget));
         Self {
             config,
             roster,
             policy,
             balancer,
             load: Arc::default(),
+            budget,
             epoch,
         }
     }
@@ -78,6 +84,7 @@ impl Upstream {
     /// The backend for the next attempt, counted from now on; `tried` tells which ones this request must not get again. `key` is what
     /// [`Self::key`] stands for, or empty.
     pub fn pick(&self, key: &[u8], tried: &dyn Fn(&Backend) -> bool) -> Option<InFlight> {
+        self.roster.keep_up();
         let lineup = self.roster.lineup();
         let taken = RefCell::new(None);
         self.balancer
@@ -112,10 +119,37 @@ impl Upstream {
         attempt.observe(latency, now.saturating_duration_since(self.epoch));
     }
 
-    /// The attempt failed `elapsed` after it began. It counts as an answer that took as long as the longest that is waited for, or a
-    /// backend that fails at once would look like a fast one.
-    pub fn failed(&self, attempt: &InFlight, elapsed: Duration, now: Instant) {
+    /// The attempt failed `elapsed` after it began; `cause` is what with.
+    ///
+    /// To the policy it is an answer that took as long as the longest that is waited for, or a backend that fails at once would look like
+    /// a fast one.
+    pub fn failed(
+        &self,
+        attempt: &InFlight,
+        cause: &dyn fmt::Display,
+        elapsed: Duration,
+        now: Instant,
+    ) {
         self.answered(attempt, elapsed.max(self.config.timeouts.response), now);
+        let backend = attempt.backend();
+        backend.count_failure();
+        self.roster.note_failure(backend, cause);
+    }
+
+    /// Counts a request, of which retries may be a share.
+    pub fn count_request(&self, now: Instant) {
+        if let Some(budget) = &self.budget {
+            budget.count_request(now.saturating_duration_since(self.epoch));
+        }
+    }
+
+    /// Whether a failed attempt is made again. Only a [`Decision::Again`] takes from the retry budget.
+    pub fn retry(&self, failed: &Failed, now: Instant) -> Decision {
+        let withdraw = || match &self.budget {
+            Some(budget) => budget.withdraw(now.saturating_duration_since(self.epoch)),
+            None => Withdrawal::Refused { is_news: false },
+        };
+        retry::decide(self.config.retry.as_ref(), failed, withdraw)
     }
 
     /// Whether a connection that is opened now may be kept for later requests.

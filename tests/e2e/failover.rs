@@ -52,7 +52,20 @@ routes:
 fn a_backend_killed_under_load_without_health_checks_costs_no_request() {
     let mut app1 = HelloBackend::start("app1");
     let app2 = HelloBackend::start("app2");
-    let proxy = Proxy::start(&in_front_of(&[app1.address(), app2.address()]));
+    let proxy = Proxy::start(&format!(
+        "listeners:
+  - address: 127.0.0.1:0
+access_log: off
+upstreams:
+  hello:
+    backends: [{}, {}]
+    outlier: {{ eject: 500ms }}
+routes:
+  - upstream: hello
+",
+        app1.address(),
+        app2.address()
+    ));
     let load = Load::start(proxy.address(), 20);
     load.wait_for_answers(200);
     app1.kill();

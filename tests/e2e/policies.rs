@@ -249,7 +249,7 @@ fn a_backup_gets_nothing_while_a_primary_is_up_and_all_when_none_is() {
     let mut primaries = ["a", "b"].map(HelloBackend::start);
     let backup = HelloBackend::start("backup");
     let proxy = proxy(&format!(
-        "    backends: [{}, {{ address: {}, backup: true }}, {}]\n",
+        "    backends: [{}, {{ address: {}, backup: true }}, {}]\n    outlier: off\n",
         primaries[0].address(),
         backup.address(),
         primaries[1].address()

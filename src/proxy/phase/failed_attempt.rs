@@ -1,30 +1,28 @@
-//! An attempt has failed: may another backend be tried?
+//! An attempt has failed: is it made again, at another backend?
 //!
-//! Nothing was sent when the connection could not be made, so any request may go on to the next backend, until each was tried once. After
-//! that the backend may have acted on the request: only an idempotent one, whose body is still held whole, goes on, and once. A connection
-//! from the pool that turns out to be closed says nothing of its backend, and does not count as a try.
+//! Here the facts are gathered and the attempt is closed; the decision is `upstream::retry`'s.
 
-use pingora_core::Error;
+use pingora_core::{Error, ErrorType};
 use pingora_proxy::Session;
 
-use crate::proxy::failure::{Failure, Fault, Retry};
+use crate::config::Trigger;
+use crate::proxy::failure::{Failure, Fault};
 use crate::proxy::{Ctx, Proxy, stall};
-
-/// Attempts in all at a request that a backend may have seen.
-const ATTEMPTS: usize = 2;
-/// So many closed connections from the pool are passed over before one counts.
-const STALE_CONNECTIONS: usize = 4;
+use crate::upstream::Upstream;
+use crate::upstream::retry::{Decision, Failed, Why};
 
 /// The connection could not be made.
 pub(in crate::proxy) fn connecting(
     proxy: &Proxy,
+    session: &Session,
     ctx: &mut Ctx,
     mut error: Box<Error>,
 ) -> Box<Error> {
     let failure = Failure::of_connecting(&error);
     ctx.fail_attempt(failure, proxy.clock.now());
-    error.set_retry(has_another_backend(ctx));
-    log_attempt(ctx, failure, &error);
+    let decision = decide(proxy, session, ctx, failure.row().trigger, false);
+    error.set_retry(decision == Decision::Again);
+    log_attempt(ctx, failure, &error, decision);
     error
 }
 
@@ -36,6 +34,10 @@ pub(in crate::proxy) fn exchanging(
     mut error: Box<Error>,
     client_reused: bool,
 ) -> Box<Error> {
+    if ctx.backend().is_none() && ctx.failure == Some(Failure::UnwantedStatus) {
+        // Decided when the status came.
+        return error;
+    }
     // Pingora panics on an error that is left undecided.
     error.retry.decide_reuse(client_reused);
     let failure =
@@ -46,53 +48,109 @@ pub(in crate::proxy) fn exchanging(
         error.set_retry(false);
         return error;
     }
-    let is_stale = client_reused
-        && failure == Failure::ConnectionReset
-        && ctx.attempts.len() <= STALE_CONNECTIONS;
+    let is_stale = client_reused && failure == Failure::ConnectionReset;
     if is_stale {
         ctx.abandon_attempt(failure, proxy.clock.now());
     } else {
         ctx.fail_attempt(failure, proxy.clock.now());
     }
-    let again = session.response_written().is_none()
-        && may_be_sent_again(session, failure)
-        && (is_stale || ctx.attempts.len() < ATTEMPTS)
-        && has_another_backend(ctx);
-    error.set_retry(again);
-    log_attempt(ctx, failure, &error);
+    let decision = decide(proxy, session, ctx, failure.row().trigger, is_stale);
+    error.set_retry(decision == Decision::Again);
+    log_attempt(ctx, failure, &error, decision);
     error
 }
 
-fn may_be_sent_again(session: &Session, failure: Failure) -> bool {
-    match failure.row().retry {
-        Retry::Always => true,
-        Retry::IfIdempotent => {
-            session.req_header().method.is_idempotent()
-                && !session.as_ref().retry_buffer_truncated()
-        }
-        Retry::Never => false,
+/// The backend has answered with `status`.
+///
+/// # Errors
+/// The answer is given up for another backend's.
+pub(in crate::proxy) fn answering(
+    proxy: &Proxy,
+    session: &Session,
+    ctx: &mut Ctx,
+    status: u16,
+) -> pingora_core::Result<()> {
+    if status < 500 {
+        return Ok(());
     }
+    let failed = facts(proxy, session, ctx, Some(Trigger::Status(status)), false);
+    // This attempt is not closed yet.
+    let failed = failed.map(|failed| Failed {
+        attempts: failed.attempts + 1,
+        ..failed
+    });
+    let decision = ask(proxy, ctx, failed);
+    if decision != Decision::Again {
+        return Ok(());
+    }
+    let mut error = Error::new_up(ErrorType::HTTPStatus(status));
+    error.set_retry(true);
+    ctx.pass_over(Failure::UnwantedStatus, proxy.clock.now());
+    stall::end(ctx);
+    log_attempt(ctx, Failure::UnwantedStatus, &error, decision);
+    Err(error)
 }
 
-fn has_another_backend(ctx: &Ctx) -> bool {
-    ctx.upstream
-        .as_ref()
-        .is_some_and(|upstream| upstream.has_available(&|backend| ctx.was_tried(backend)))
+fn decide(
+    proxy: &Proxy,
+    session: &Session,
+    ctx: &Ctx,
+    trigger: Option<Trigger>,
+    is_stale: bool,
+) -> Decision {
+    let failed = facts(proxy, session, ctx, trigger, is_stale);
+    ask(proxy, ctx, failed)
 }
 
-fn log_attempt(ctx: &Ctx, failure: Failure, error: &Error) {
+fn ask(proxy: &Proxy, ctx: &Ctx, failed: Option<Failed>) -> Decision {
+    let (Some(upstream), Some(failed)) = (&ctx.upstream, failed) else {
+        return Decision::GiveUp(Why::Kind);
+    };
+    let decision = upstream.retry(&failed, proxy.clock.now());
+    if let Decision::GiveUp(Why::Budget { is_news: true }) = decision {
+        log::warn!(
+            "upstream {}: the retry budget is spent; failed requests are not tried again until fewer fail (retry.budget)",
+            upstream.name()
+        );
+    }
+    decision
+}
+
+fn facts(
+    proxy: &Proxy,
+    session: &Session,
+    ctx: &Ctx,
+    trigger: Option<Trigger>,
+    is_stale: bool,
+) -> Option<Failed> {
+    let (attempts, stale) = ctx.counts();
+    Some(Failed {
+        trigger,
+        is_idempotent: session.req_header().method.is_idempotent(),
+        body_is_whole: !session.as_ref().retry_buffer_truncated(),
+        answer_has_begun: session.response_written().is_some(),
+        another_is_free: has_another(ctx, ctx.upstream.as_ref()?),
+        attempts,
+        elapsed: ctx.since_first_attempt(proxy.clock.now()),
+        is_stale,
+        stale,
+    })
+}
+
+/// Whether there is another backend for this request than those tried, and the current one.
+fn has_another(ctx: &Ctx, upstream: &Upstream) -> bool {
+    let current = ctx.backend().map(|backend| backend.address());
+    upstream.has_available(&|backend| ctx.was_tried(backend) || current == Some(backend.address()))
+}
+
+fn log_attempt(ctx: &Ctx, failure: Failure, error: &Error, decision: Decision) {
     let (Some(upstream), Some(attempt)) = (&ctx.upstream, ctx.attempts.last()) else {
         return;
     };
     log::debug!(
-        "upstream {}: backend {}: {}: {error}; {}",
+        "upstream {}: backend {}: {}: {error}; {decision}",
         upstream.name(),
         attempt.address,
         failure.row().error,
-        if error.retry() {
-            "trying again"
-        } else {
-            "giving up"
-        }
     );
 }

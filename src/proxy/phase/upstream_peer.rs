@@ -23,6 +23,9 @@ pub(in crate::proxy) fn choose(
         return Error::e_explain(ErrorType::InternalError, "the route has no upstream");
     };
     let now = proxy.clock.now();
+    if ctx.attempts.is_empty() {
+        upstream.count_request(now);
+    }
     let mut key = Vec::new();
     if let Some(template) = upstream.key() {
         record::read(proxy, session, ctx, now, |record| {

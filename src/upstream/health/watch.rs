@@ -70,12 +70,11 @@ impl Watch {
             );
             // Discovery may have changed the lineup meanwhile: verdicts go to the backends that are there now.
             let lineup = self.roster.lineup();
-            if let Some((index, backend)) = lineup.entry(address)
+            if let Some(backend) = lineup.find(address)
                 && backend.health() != streak.health()
             {
-                let before = backend.health();
-                lineup.set_health(index, streak.health());
-                log_change(&self.upstream, backend, before, answer);
+                log_change(&self.upstream, backend, backend.health(), answer);
+                self.roster.tell_health(address, streak.health());
                 changed = true;
             }
         }

@@ -217,3 +217,8 @@ pub(crate) fn ok(body: &str) -> String {
         body.len()
     )
 }
+
+/// Where these are.
+pub(crate) fn ports(backends: &[Backend]) -> Vec<SocketAddr> {
+    backends.iter().map(Backend::address).collect()
+}

@@ -9,11 +9,11 @@ mod load;
 mod proxy;
 mod unwilling;
 
-pub(crate) use backend::{Backend, Request, ok};
+pub(crate) use backend::{Backend, Request, ok, ports};
 pub(crate) use client::{Answer, Client, ask, get, get_with, refuses};
 pub(crate) use hello::HelloBackend;
 pub(crate) use load::Load;
-pub(crate) use proxy::{Proxy, evenkeel, in_front_of, output_of, write_file};
+pub(crate) use proxy::{Proxy, evenkeel, in_front_of, output_of, upstream_of, write_file};
 pub(crate) use unwilling::{FullBackend, RefusingBackend};
 
 use std::time::Duration;

@@ -163,3 +163,9 @@ pub(crate) fn in_front_of(backends: &[SocketAddr]) -> String {
         backends.join(", ")
     )
 }
+
+/// The same, with more keys for the upstream: lines of YAML, all but the first indented by four spaces.
+pub(crate) fn upstream_of(backends: &[SocketAddr], keys: &str) -> String {
+    let routes = "routes:\n";
+    in_front_of(backends).replace(routes, &format!("    {keys}\n{routes}"))
+}
