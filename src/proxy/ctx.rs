@@ -8,6 +8,8 @@ use http::{HeaderMap, HeaderValue};
 
 use super::connection::ConnectionFacts;
 use super::failure::Failure;
+use super::filters::Filtered;
+use crate::filter::Chain;
 use crate::observe::record;
 use crate::runtime::{Route, Snapshot};
 use crate::upstream::{Backend, InFlight, Upstream};
@@ -36,6 +38,8 @@ pub struct Ctx {
     /// Kept only when the access log asks for them.
     pub(super) upstream_headers: Option<HeaderMap>,
     pub(super) failure: Option<Failure>,
+    /// What the filters have done and are still to do.
+    pub(super) filtered: Filtered,
 }
 
 /// The attempt that is under way.
@@ -63,6 +67,7 @@ impl Ctx {
             current: None,
             upstream_headers: None,
             failure: None,
+            filtered: Filtered::default(),
         }
     }
 
@@ -73,6 +78,12 @@ impl Ctx {
     /// The route that was found for this request.
     pub(super) fn route(&self) -> Option<&Route> {
         self.snapshot.routes.get(self.route?)
+    }
+
+    /// The filters that this request passes; those of `snapshot`, which is the request's own.
+    pub(super) fn chain<'a>(&self, snapshot: &'a Snapshot) -> Chain<'a> {
+        let listener = self.connection.as_ref().map_or("", |facts| &facts.listener);
+        snapshot.chain(listener, self.route)
     }
 
     pub(super) fn set_route(&mut self, index: Option<usize>) {

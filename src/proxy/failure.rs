@@ -38,7 +38,17 @@ pub enum Failure {
     ResponseStalled,
     /// What the backend sent is not an HTTP answer.
     BadResponse,
-    /// Something in this program went wrong.
+    /// A filter wants to know who is asking.
+    Unauthorized,
+    /// A filter does not allow the request.
+    Forbidden,
+    /// The body is larger than a filter allows.
+    BodyTooLarge,
+    /// The client has sent too many requests.
+    TooManyRequests,
+    /// A filter took too long.
+    FilterTimeout,
+    /// Something in this program went wrong, or in a filter.
     Internal,
 }
 
@@ -100,6 +110,11 @@ impl Failure {
             Self::ResponseIncomplete => (502, "http_response_incomplete",  Backend, Never,        "The service's answer broke off."),
             Self::ResponseStalled    => (504, "connection_read_timeout",   Backend, Never,        "The service's answer stalled."),
             Self::BadResponse        => (502, "http_protocol_error",       Backend, Never,        "The service gave an answer that is not HTTP."),
+            Self::Unauthorized       => (401, "http_request_denied",       Client,  Never,        "Say who you are: this needs a name and a password."),
+            Self::Forbidden          => (403, "http_request_denied",       Client,  Never,        "This is not allowed."),
+            Self::BodyTooLarge       => (413, "http_request_error",        Client,  Never,        "The request's body is too large."),
+            Self::TooManyRequests    => (429, "http_request_denied",       Client,  Never,        "These are too many requests; try again later."),
+            Self::FilterTimeout      => (504, "http_response_timeout",     Proxy,   Never,        "A check of the request took too long."),
             Self::Internal           => (500, "proxy_internal_error",      Proxy,   Never,        "Something went wrong here."),
         };
         Row {

@@ -7,6 +7,7 @@
 //! - `backend`: one address and its live state
 //! - `balance`: the policies, pure functions of that state
 //! - `selection`: a policy, seen as Pingora's `BackendSelection`
+//! - `own`: the policies that a program has registered
 //! - `discovery`: from what the operator wrote to addresses
 //! - `roster`: the backends there are at this moment
 //! - `health`: the active checks
@@ -16,6 +17,7 @@ mod backend;
 pub mod balance;
 mod discovery;
 mod health;
+mod own;
 mod peer;
 mod roster;
 mod selection;
@@ -27,5 +29,6 @@ mod upstream;
 
 pub use backend::{Backend, Health};
 pub use health::{Connectors, Watch};
+pub use own::register;
 pub use selection::InFlight;
 pub use upstream::Upstream;

@@ -13,6 +13,7 @@ mod forwarded;
 mod headers;
 mod health;
 mod http1;
+mod own_program;
 mod policies;
 mod routing;
 mod shipped_files;

@@ -11,7 +11,8 @@ pub(in crate::proxy) fn note(proxy: &Proxy, response: &ResponseHeader, ctx: &mut
     }
     ctx.answered(response.status.as_u16(), proxy.clock.now());
     stall::answer_goes_on(ctx);
-    if proxy.access_log.reads_upstream_headers() {
+    let filters_read = ctx.chain(&ctx.snapshot).reads_upstream_headers();
+    if filters_read || proxy.access_log.reads_upstream_headers() {
         ctx.upstream_headers = Some(response.headers.clone());
     }
 }
