@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::config::{self, Checked, Config};
+use crate::config::{self, Checked, Config, Vocabulary};
 use crate::server;
 
 /// Wrong usage, or a configuration that cannot be used.
@@ -38,17 +38,21 @@ enum Command {
     Schema,
 }
 
-/// Runs the command that was typed; the exit status is 0 when all is well, 1 when running failed, 2 for wrong usage or configuration.
-pub fn main() -> ExitCode {
+/// Runs the command that was typed, with the words that the program adds to the file; the exit status is 0 when all is well, 1 when running failed, 2 for wrong usage or configuration.
+pub fn main(vocabulary: &Vocabulary) -> ExitCode {
     let cli = Cli::parse();
     match (&cli.command, cli.test) {
-        (Some(Command::Schema), _) => schema(),
-        (Some(Command::Check), _) | (None, true) => with_config(&cli, check),
-        (None, false) => with_config(&cli, run),
+        (Some(Command::Schema), _) => schema(vocabulary),
+        (Some(Command::Check), _) | (None, true) => with_config(&cli, vocabulary, check),
+        (None, false) => with_config(&cli, vocabulary, run),
     }
 }
 
-fn with_config(cli: &Cli, then: fn(&Path, Checked<Config>) -> ExitCode) -> ExitCode {
+fn with_config(
+    cli: &Cli,
+    vocabulary: &Vocabulary,
+    then: fn(&Path, Checked<Config>) -> ExitCode,
+) -> ExitCode {
     let Some(path) = &cli.config else {
         let usage = Cli::command().render_usage();
         return complain(
@@ -56,7 +60,7 @@ fn with_config(cli: &Cli, then: fn(&Path, Checked<Config>) -> ExitCode) -> ExitC
             &format!("which configuration? Name it: -c FILE\n\n{usage}"),
         );
     };
-    match config::load(path) {
+    match config::load_with(path, vocabulary) {
         Ok(config) => then(path, config),
         Err(faults) => complain(WRONG, &faults.to_string()),
     }
@@ -77,8 +81,8 @@ fn run(_path: &Path, config: Checked<Config>) -> ExitCode {
     }
 }
 
-fn schema() -> ExitCode {
-    say(&format!("{:#}", config::schema()))
+fn schema(vocabulary: &Vocabulary) -> ExitCode {
+    say(&format!("{:#}", config::schema_with(vocabulary)))
 }
 
 /// `RUST_LOG` wins over the file. Pingora tells of its own life at `info`; what an operator needs of that is told by us.

@@ -21,16 +21,19 @@
 //! | [`template`] | text with variables, compiled once |
 //! | [`config`] | what the operator wrote, typed and checked; the only room that knows YAML |
 //! | [`observe`] | access log |
-//! | [`route`], [`upstream`] | which route, and which backend |
+//! | [`route`], [`upstream`], [`filter`] | which route, which backend, and what is changed on the way |
 //! | [`runtime`] | the configuration made alive |
 //! | [`proxy`] | Pingora's callbacks |
 //! | [`server`] | sockets, connections, background work, the end |
 //! | [`cli`] | the command line |
+//! | `program` | a program with parts of its own: [`Evenkeel::builder`] |
 
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod filter;
 pub mod observe;
+mod program;
 pub mod proxy;
 pub mod route;
 pub mod runtime;
@@ -38,3 +41,8 @@ pub mod semantics;
 pub mod server;
 pub mod template;
 pub mod upstream;
+
+pub use async_trait::async_trait;
+pub use bytes;
+pub use http;
+pub use program::{Builder, Evenkeel};

@@ -10,3 +10,5 @@ mod properties;
 mod reading;
 #[path = "config/reference.rs"]
 mod reference;
+#[path = "config/vocabulary.rs"]
+mod vocabulary;

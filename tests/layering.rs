@@ -15,11 +15,12 @@ const LAYERS: &[&[&str]] = &[
     &["template"],
     &["config"],
     &["observe"],
-    &["route", "upstream"],
+    &["route", "upstream", "filter"],
     &["runtime"],
     &["proxy"],
     &["server"],
     &["cli"],
+    &["program"],
 ];
 
 /// The only rooms that may know a request as Pingora's engine has it.

@@ -12,6 +12,7 @@ use super::reader::Reader;
 use super::schema;
 use super::section::section;
 use super::tree::{Tree, Value};
+use super::vocabulary::Own;
 use super::word::{show_word, word_of};
 use crate::template::{Kind, TABLE, Template, Variable};
 use serde_json::json;
@@ -32,6 +33,8 @@ pub enum Balance {
     P2c,
     /// The same key goes to the same backend.
     Hash(Hash),
+    /// As a policy says that the program has registered.
+    Own(Own),
 }
 
 section! {
@@ -67,13 +70,28 @@ const POLICIES: &[(&str, Balance)] = &[
     ("p2c", Balance::P2c),
 ];
 
+impl Balance {
+    /// Whether a policy of this name is always there.
+    pub(crate) fn is_built_in(name: &str) -> bool {
+        names().any(|known| known == name)
+    }
+}
+
 impl Read for Balance {
     fn read(tree: &Tree, reader: &mut Reader<'_>) -> Option<Self> {
         if matches!(tree.value, Value::Mapping(_)) {
             return with_arguments(tree, reader);
         }
         let text = reader.text(tree, Dollar::Environment, false, "round_robin")?;
-        without_arguments(&text)
+        let no_settings = Tree {
+            at: tree.at,
+            value: Value::Mapping(Vec::new()),
+        };
+        let own = &reader.vocabulary().policies;
+        if let Some(own) = own.read(&text, &no_settings, reader) {
+            return own.map(Balance::Own);
+        }
+        without_arguments(&text, own.names())
             .map_err(|message| reader.fault(tree, message))
             .ok()
     }
@@ -97,19 +115,40 @@ impl Show for Balance {
     }
 }
 
-fn without_arguments(text: &str) -> Result<Balance, String> {
+fn without_arguments<'w>(
+    text: &str,
+    own: impl Iterator<Item = &'w str>,
+) -> Result<Balance, String> {
     if text == HASH {
         return Err(format!(
             "`hash` needs to know what to hash; write for example `{HASH_EXAMPLE}`"
         ));
     }
     // The policies with their names as values, so that a typo of `hash` gets its suggestion as well.
-    let words: Vec<(&str, &str)> = names().map(|name| (name, name)).collect();
+    let names = names().map(|name| -> &'w str { name }).chain(own);
+    let words: Vec<(&str, &str)> = names.map(|name| (name, name)).collect();
     let name = word_of(text, &words)?;
     word_of(name, POLICIES)
 }
 
 fn with_arguments(tree: &Tree, reader: &mut Reader<'_>) -> Option<Balance> {
+    if let Value::Mapping(entries) = &tree.value
+        && let [
+            (
+                Tree {
+                    value: Value::Text(name),
+                    ..
+                },
+                block,
+            ),
+        ] = entries.as_slice()
+    {
+        let own = &reader.vocabulary().policies;
+        let read = reader.under(name, |reader| own.read(name, block, reader));
+        if let Some(own) = read {
+            return own.map(Balance::Own);
+        }
+    }
     let known: Vec<&'static str> = names().collect();
     let example = format!("{{ {HASH_EXAMPLE} }}");
     let (policy, arguments) = only_entry(tree, &known, &example, reader)?;

@@ -56,6 +56,7 @@ pub(super) fn check(file: File, reader: &mut Reader<'_>) -> Option<Config> {
             .iter()
             .map(EmbeddedBackendEntry::embedded_backend)
             .collect(),
+        filters: file.filters,
         upstreams: upstreams.into_iter().collect::<Option<_>>()?,
         routes: routes.into_iter().collect::<Option<_>>()?,
     })

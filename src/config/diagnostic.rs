@@ -132,3 +132,10 @@ pub(super) fn closest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) 
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
 }
+
+/// What a panic said.
+pub(crate) fn text_of_panic(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it did not say why")
+}

@@ -2,6 +2,7 @@
 
 use super::collection::{AtLeastOne, Entries};
 use super::embedded_backend::EmbeddedBackendEntry;
+use super::filter::Filter;
 use super::forwarded::TopLevel;
 use super::header::RequestId;
 use super::listener::ListenerEntry;
@@ -37,6 +38,8 @@ section! {
         pub(super) request_id: RequestId,
         /// Hello services inside this process, for demonstrations.
         pub(super) embedded_backends: Vec<EmbeddedBackendEntry>,
+        /// What every request passes, in order, before the listener's filters and the route's.
+        pub(super) filters: Vec<Filter>,
         /// Named groups of backends.
         pub(super) upstreams: Entries<Name, Spot<UpstreamEntry>>,
         /// Which requests go where.

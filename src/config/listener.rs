@@ -1,5 +1,6 @@
 //! `listeners`: where clients connect.
 
+use super::filter::Filter;
 use super::read::Word;
 use super::schema;
 use super::section::section;
@@ -14,6 +15,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Its name in routes and logs; the address as written when none is given.
     pub name: String,
+    /// What its requests pass, in order, before the route's filters.
+    pub filters: Vec<Filter>,
 }
 
 section! {
@@ -23,6 +26,8 @@ section! {
         pub(super) address: Spot<ListenAddress>,
         /// Its name in routes and logs; the address by default.
         pub(super) name: Option<Spot<Name>>,
+        /// What its requests pass, in order, before the route's filters.
+        pub(super) filters: Vec<Filter>,
     }
 }
 
@@ -35,6 +40,7 @@ impl ListenerEntry {
                 .name
                 .as_ref()
                 .map_or_else(|| written.clone(), |name| name.value.0.clone()),
+            filters: self.filters.clone(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From a path to text: what can be wrong before there is any YAML.
 
 use super::diagnostic::{Fault, Faults, Position};
-use super::{Checked, Config, parse};
+use super::{Checked, Config, Vocabulary, parse_with};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -14,6 +14,14 @@ const LARGEST: u64 = 4 << 20;
 /// # Errors
 /// When it cannot be read, is not UTF-8 text, or has faults; all of them at once.
 pub fn load(path: &Path) -> Result<Checked<Config>, Faults> {
+    load_with(path, &Vocabulary::default())
+}
+
+/// As [`load`], for a program with words of its own.
+///
+/// # Errors
+/// When it cannot be read, is not UTF-8 text, or has faults; all of them at once.
+pub fn load_with(path: &Path, vocabulary: &Vocabulary) -> Result<Checked<Config>, Faults> {
     let name = path.display().to_string();
     let bytes = read(path).map_err(|message| {
         Faults::one(Fault {
@@ -31,7 +39,8 @@ pub fn load(path: &Path) -> Result<Checked<Config>, Faults> {
             message,
         })
     })?;
-    parse(&name, text, &|variable| std::env::var(variable).ok())
+    let environment = |variable: &str| std::env::var(variable).ok();
+    parse_with(&name, text, &environment, vocabulary)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {

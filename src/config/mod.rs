@@ -10,6 +10,7 @@
 
 mod backend;
 mod balance;
+mod block;
 mod check;
 mod collection;
 mod diagnostic;
@@ -17,6 +18,7 @@ mod duration;
 mod embedded_backend;
 mod environment;
 mod file;
+mod filter;
 mod forwarded;
 mod header;
 mod health_check;
@@ -43,28 +45,33 @@ mod syntax;
 mod text;
 mod tree;
 mod upstream;
+mod vocabulary;
 mod word;
 
 pub use backend::{Backend, BackendAddress, State};
 pub use balance::{Balance, Hash, HashKey, MaxLoad};
+pub use block::duration;
+pub(crate) use diagnostic::text_of_panic;
 pub use diagnostic::{Fault, Faults, Position};
 pub use embedded_backend::EmbeddedBackend;
+pub use filter::Filter;
 pub use header::{RequestId, WrittenHeader};
 pub use health_check::{HealthCheck, HttpProbe, Probe};
 pub use host::HostPattern;
 pub use listener::Listener;
-pub use load::load;
+pub use load::{load, load_with};
 pub use log::{AccessLog, Level, Log, LogDestination, LogFormat};
 pub use outlier::Outlier;
 pub use pattern::{HeaderPattern, PathPattern, QueryPattern, ValuePattern};
 pub use percent::Percent;
 pub use retry::{Retry, Trigger, Triggers};
 pub use route::{Action, Match, Respond, Route};
-pub use schema::{paths, schema};
+pub use schema::{paths, schema, schema_with};
 pub use server::{Server, Shutdown, Threads};
 pub use slow_start::SlowStart;
 pub use status::StatusRanges;
 pub use upstream::{Connections, Timeouts, Upstream};
+pub use vocabulary::{Own, Refusal, Vocabulary};
 
 use crate::semantics::forwarded as forwarded_headers;
 use ipnet::IpNet;
@@ -92,6 +99,8 @@ pub struct Config {
     pub request_id: RequestId,
     /// Hello services inside this process.
     pub embedded_backends: Vec<EmbeddedBackend>,
+    /// What every request passes, in order, before the listener's filters and the route's.
+    pub filters: Vec<Filter>,
     /// Named groups of backends, in file order.
     pub upstreams: Vec<Upstream>,
     /// Which requests go where, in file order; at least one.
@@ -126,6 +135,19 @@ pub fn parse(
     text: &str,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Checked<Config>, Faults> {
+    parse_with(name, text, environment, &Vocabulary::default())
+}
+
+/// As [`parse`], for a program with words of its own.
+///
+/// # Errors
+/// When there are faults; all of them at once.
+pub fn parse_with(
+    name: &str,
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+    vocabulary: &Vocabulary,
+) -> Result<Checked<Config>, Faults> {
     let unreadable = |(position, message)| {
         Faults::one(Fault {
             file: name.to_owned(),
@@ -142,7 +164,7 @@ pub fn parse(
         let message = "the file is empty; start with `listeners:`, `upstreams:` and `routes:`";
         return Err(unreadable((Position::START, message.to_owned())));
     }
-    let mut reader = Reader::new(environment);
+    let mut reader = Reader::new(environment, vocabulary);
     let config =
         file::File::read(&tree, &mut reader).and_then(|file| check::check(file, &mut reader));
     let findings = reader.into_findings();

@@ -6,11 +6,13 @@ use super::diagnostic::{Finding, Place, closest};
 use super::environment::{self, Dollar};
 use super::schema::NOT_BUILT;
 use super::tree::{Tree, Value};
+use super::vocabulary::Vocabulary;
 use std::borrow::Cow;
 
 /// Walks the tree: knows the way so far, and keeps what was found wrong.
 pub(super) struct Reader<'e> {
     environment: &'e dyn Fn(&str) -> Option<String>,
+    vocabulary: &'e Vocabulary,
     path: String,
     findings: Vec<Finding>,
     /// Ordinals of the sections in which keys were refused.
@@ -18,13 +20,27 @@ pub(super) struct Reader<'e> {
 }
 
 impl<'e> Reader<'e> {
-    pub(super) fn new(environment: &'e dyn Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn new(
+        environment: &'e dyn Fn(&str) -> Option<String>,
+        vocabulary: &'e Vocabulary,
+    ) -> Self {
         Reader {
             environment,
+            vocabulary,
             path: String::new(),
             findings: Vec::new(),
             with_unknown_keys: Vec::new(),
         }
+    }
+
+    /// The words that the program adds to the file.
+    pub(super) fn vocabulary(&self) -> &'e Vocabulary {
+        self.vocabulary
+    }
+
+    /// How much was found wrong so far.
+    pub(super) fn count(&self) -> usize {
+        self.findings.len()
     }
 
     /// What was found wrong.

@@ -1,6 +1,7 @@
 //! `routes`: which requests go where.
 
 use super::collection::{Entries, OneOrMany};
+use super::filter::Filter;
 use super::forwarded::Overrides;
 use super::header::WrittenHeader;
 use super::host::HostPattern;
@@ -26,6 +27,8 @@ pub struct Route {
     pub priority: i32,
     /// The forwarded headers: the top level's, with this route's changes.
     pub forwarded: forwarded::Policy,
+    /// What its requests pass, in order, after those of all routes and of the listener.
+    pub filters: Vec<Filter>,
     /// What becomes of the request.
     pub action: Action,
 }
@@ -81,6 +84,8 @@ section! {
         pub(super) priority: i32 [-1_000_000..=1_000_000] = 0,
         /// Forwarded headers that are other than at the top level.
         pub(super) forwarded: Overrides,
+        /// What its requests pass, in order.
+        pub(super) filters: Vec<Filter>,
         /// Answer the request here.
         pub(super) respond: Entry<RespondEntry>,
     }

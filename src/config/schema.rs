@@ -5,6 +5,7 @@
 
 use super::file::File;
 use super::read::Read;
+use super::vocabulary::Vocabulary;
 use serde_json::{Map, Value, json};
 
 /// Keys that will exist in a later version, as paths; each is refused until it does.
@@ -23,7 +24,6 @@ pub(super) const NOT_BUILT: &[&str] = &[
     "upstreams.*.protocol",
     "upstreams.*.tls",
     "upstreams.*.queue",
-    "routes[].filters",
     "routes[].split",
     "routes[].redirect",
 ];
@@ -37,6 +37,37 @@ pub fn schema() -> Value {
             json!("https://json-schema.org/draft/2020-12/schema"),
         );
         root.insert("title".to_owned(), json!("Evenkeel configuration"));
+    }
+    schema
+}
+
+/// As [`schema`], for a program with words of its own. What stands under them is not described.
+pub fn schema_with(vocabulary: &Vocabulary) -> Value {
+    let mut schema = schema();
+    let anything = json!({"description": "A part of this program."});
+    for place in [
+        "/properties/filters",
+        "/properties/listeners/items/properties/filters",
+        "/properties/routes/items/properties/filters",
+    ] {
+        let names = schema.pointer_mut(&format!("{place}/items/properties"));
+        if let Some(names) = names.and_then(Value::as_object_mut) {
+            names.extend(
+                vocabulary
+                    .filters
+                    .names()
+                    .map(|name| (name.to_owned(), anything.clone())),
+            );
+        }
+    }
+    let balance = "/properties/upstreams/additionalProperties/properties/balance/anyOf";
+    if let Some(forms) = schema.pointer_mut(balance).and_then(Value::as_array_mut) {
+        for name in vocabulary.policies.names() {
+            forms.push(json!({"const": name}));
+            let mut with_arguments = Section::new("A policy of this program.");
+            with_arguments.key(name, "Its settings.", json!({}), None, true);
+            forms.push(with_arguments.finish());
+        }
     }
     schema
 }

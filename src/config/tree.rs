@@ -63,6 +63,37 @@ impl Value {
     }
 }
 
+impl Tree {
+    /// The value of a key, when this is a mapping that has it.
+    pub(super) fn value_of(&self, key: &str) -> Option<&Tree> {
+        let Value::Mapping(entries) = &self.value else {
+            return None;
+        };
+        let is_it = |found: &Tree| matches!(&found.value, Value::Text(text) if text == key);
+        entries
+            .iter()
+            .find(|(found, _)| is_it(found))
+            .map(|(_, value)| value)
+    }
+
+    /// What was written, to compare it with another.
+    pub(super) fn plain(&self) -> serde_json::Value {
+        use serde_json::Value as Plain;
+        match &self.value {
+            Value::Null => Plain::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Integer(number) => number.to_string().into(),
+            Value::Float(number) => (*number).into(),
+            Value::Text(text) => text.as_str().into(),
+            Value::List(items) => items.iter().map(Tree::plain).collect(),
+            Value::Mapping(entries) => entries
+                .iter()
+                .map(|(key, value)| Plain::Array(vec![key.plain(), value.plain()]))
+                .collect(),
+        }
+    }
+}
+
 /// Reads `text` into a tree, or tells why it is no usable YAML, and where.
 pub(super) fn read(text: &str) -> Result<Tree, (Position, String)> {
     let mut documents = serde_yaml::Deserializer::from_str(text);

@@ -8,7 +8,9 @@ use http::{HeaderMap, HeaderValue};
 
 use super::connection::ConnectionFacts;
 use super::failure::{self, Failure};
+use super::filters::Filtered;
 use crate::config::Trigger;
+use crate::filter::Chain;
 use crate::observe::record;
 use crate::runtime::{Route, Snapshot};
 use crate::upstream::{Backend, InFlight, Upstream};
@@ -43,6 +45,8 @@ pub struct Ctx {
     /// Kept only when the access log asks for them.
     pub(super) upstream_headers: Option<HeaderMap>,
     pub(super) failure: Option<Failure>,
+    /// What the filters have done and are still to do.
+    pub(super) filtered: Filtered,
 }
 
 /// The attempt that is under way.
@@ -73,6 +77,7 @@ impl Ctx {
             stale: 0,
             upstream_headers: None,
             failure: None,
+            filtered: Filtered::default(),
         }
     }
 
@@ -83,6 +88,12 @@ impl Ctx {
     /// The route that was found for this request.
     pub(super) fn route(&self) -> Option<&Route> {
         self.snapshot.routes.get(self.route?)
+    }
+
+    /// The filters that this request passes; those of `snapshot`, which is the request's own.
+    pub(super) fn chain<'a>(&self, snapshot: &'a Snapshot) -> Chain<'a> {
+        let listener = self.connection.as_ref().map_or("", |facts| &facts.listener);
+        snapshot.chain(listener, self.route)
     }
 
     pub(super) fn set_route(&mut self, index: Option<usize>) {

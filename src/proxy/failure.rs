@@ -42,7 +42,17 @@ pub enum Failure {
     BadResponse,
     /// The backend answered with a status that is tried again elsewhere, and then there was no other backend.
     UnwantedStatus,
-    /// Something in this program went wrong.
+    /// A filter wants to know who is asking.
+    Unauthorized,
+    /// A filter does not allow the request.
+    Forbidden,
+    /// The body is larger than a filter allows.
+    BodyTooLarge,
+    /// The client has sent too many requests.
+    TooManyRequests,
+    /// A filter took too long.
+    FilterTimeout,
+    /// Something in this program went wrong, or in a filter.
     Internal,
 }
 
@@ -97,6 +107,11 @@ Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,  
             Self::ResponseStalled    => (504, "connection_read_timeout",   Backend, NEVER,   "The service's answer stalled."),
             Self::BadResponse        => (502, "http_protocol_error",       Backend, NEVER,   "The service gave an answer that is not HTTP."),
             Self::UnwantedStatus     => (503, "destination_unavailable",   Backend, NEVER,   "The service is not available at the moment."),
+            Self::Unauthorized       => (401, "http_request_denied",       Client,  NEVER,   "Say who you are: this needs a name and a password."),
+            Self::Forbidden          => (403, "http_request_denied",       Client,  NEVER,   "This is not allowed."),
+            Self::BodyTooLarge       => (413, "http_request_error",        Client,  NEVER,   "The request's body is too large."),
+            Self::TooManyRequests    => (429, "http_request_denied",       Client,  NEVER,   "These are too many requests; try again later."),
+            Self::FilterTimeout      => (504, "http_response_timeout",     Proxy,   NEVER,   "A check of the request took too long."),
             Self::Internal           => (500, "proxy_internal_error",      Proxy,   NEVER,   "Something went wrong here."),
         };
         Row {

@@ -4,19 +4,23 @@ use http::{HeaderName, HeaderValue};
 use pingora_core::Result;
 use pingora_http::{RequestHeader, ResponseHeader};
 
+use crate::filter::Touched;
 use crate::semantics::headers::{Field, Headers};
 
 /// Edit access to a request head that keeps the case of what is set.
 pub(super) struct Editable<'a> {
     request: &'a mut RequestHeader,
     has_removed: bool,
+    /// Headers that filters have had the last word on.
+    fixed: &'a Touched,
 }
 
 impl<'a> Editable<'a> {
-    pub(super) fn new(request: &'a mut RequestHeader) -> Self {
+    pub(super) fn new(request: &'a mut RequestHeader, fixed: &'a Touched) -> Self {
         Self {
             request,
             has_removed: false,
+            fixed,
         }
     }
 
@@ -39,11 +43,17 @@ impl<'a> Headers for Editable<'a> {
     }
 
     fn set(&mut self, field: &Field, value: HeaderValue) {
+        if self.fixed.contains(&field.name) {
+            return;
+        }
         // It can only fail for a name that is no header's, and these are constants.
         let _ = self.request.insert_header(field.written, value);
     }
 
     fn remove(&mut self, name: &HeaderName) {
+        if self.fixed.contains(name) {
+            return;
+        }
         self.has_removed |= self.request.remove_header(name).is_some();
     }
 }

@@ -6,6 +6,7 @@
 pub mod connection;
 mod ctx;
 pub mod failure;
+mod filters;
 mod headers;
 mod phase;
 mod record;
@@ -133,12 +134,12 @@ impl ProxyHttp for Proxy {
     async fn request_body_filter(
         &self,
         _session: &mut Session,
-        _body: &mut Option<Bytes>,
-        _is_last: bool,
+        body: &mut Option<Bytes>,
+        is_last: bool,
         ctx: &mut Ctx,
     ) -> Result<()> {
         stall::request_goes_on(ctx);
-        Ok(())
+        filters::request_body(body.as_ref(), is_last, ctx)
     }
 
     async fn upstream_response_filter(
@@ -156,7 +157,7 @@ impl ProxyHttp for Proxy {
         response: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        phase::response::prepare(self, session, response, ctx)
+        phase::response::prepare(self, session, response, ctx).await
     }
 
     fn upstream_response_body_filter(
@@ -167,6 +168,17 @@ impl ProxyHttp for Proxy {
         ctx: &mut Ctx,
     ) -> Result<Option<Duration>> {
         stall::answer_goes_on(ctx);
+        Ok(None)
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        is_last: bool,
+        ctx: &mut Ctx,
+    ) -> Result<Option<Duration>> {
+        filters::response_body(body, is_last, ctx)?;
         Ok(None)
     }
 
@@ -197,7 +209,7 @@ impl ProxyHttp for Proxy {
         error: &Error,
         ctx: &mut Ctx,
     ) -> FailToProxy {
-        phase::fail::answer(session, error, ctx).await
+        phase::fail::answer(self, session, error, ctx).await
     }
 
     /// The `logging` phase writes one line for a failed request; Pingora's own would be a second.

@@ -3,16 +3,38 @@
 //! The access log reads it when the request is over, and the key of a hash is made from it before the first attempt: both see the same
 //! facts under the same names. Before there is an answer, everything about the answer is absent.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
 use super::{Ctx, Proxy};
 use crate::observe::record::Record;
 use crate::semantics::authority::host_for_matching;
 use crate::semantics::path::decode_for_matching;
+
+/// What a record needs that is made of the request's head, and so must be kept beside it.
+pub(super) struct Words<'a> {
+    request: &'a RequestHeader,
+    host: Cow<'a, str>,
+    path: Cow<'a, str>,
+}
+
+impl<'a> Words<'a> {
+    /// Those of a request as the client sent it.
+    pub(super) fn of(request: &'a RequestHeader) -> Self {
+        let host = request.headers.get(http::header::HOST);
+        let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+        Self {
+            request,
+            host: host_for_matching(host),
+            path: decode_for_matching(request.uri.path()),
+        }
+    }
+}
 
 /// Gives `read` the record of the request as of `now`.
 pub(super) fn read<T>(
@@ -22,17 +44,26 @@ pub(super) fn read<T>(
     now: Instant,
     read: impl FnOnce(&Record<'_>) -> T,
 ) -> T {
-    let request = session.req_header();
-    let host = request.headers.get(http::header::HOST);
-    let host = host_for_matching(host.and_then(|host| host.to_str().ok()).unwrap_or_default());
-    let path = decode_for_matching(request.uri.path());
+    let words = Words::of(ctx.filtered.as_sent(session));
+    read(&of(proxy, session, ctx, now, &words))
+}
+
+/// The record of the request as of `now`.
+pub(super) fn of<'a>(
+    proxy: &'a Proxy,
+    session: &'a Session,
+    ctx: &'a Ctx,
+    now: Instant,
+    words: &'a Words<'a>,
+) -> Record<'a> {
+    let request = words.request;
     let connection = ctx.connection.as_deref();
     let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |facts| facts.peer.ip());
     let client = ctx.client.unwrap_or(peer);
     let written = session.response_written();
     let failure_status = ctx.failure.map(|failure| failure.row().status.as_u16());
     let body_bytes_sent = session.body_bytes_sent() as u64;
-    read(&Record {
+    Record {
         started: ctx.began_wall,
         duration: now.saturating_duration_since(ctx.began),
         hostname: &proxy.hostname,
@@ -51,8 +82,8 @@ pub(super) fn read<T>(
             .unwrap_or_default(),
         method: &request.method,
         target: request.raw_path(),
-        host: &host,
-        path: &path,
+        host: &words.host,
+        path: &words.path,
         version: request.version,
         request_headers: &request.headers,
         request_length: connection.map_or(0, |facts| facts.bytes_read.load(Ordering::Relaxed)),
@@ -67,5 +98,5 @@ pub(super) fn read<T>(
         bytes_sent: connection.map_or(0, |facts| facts.bytes_written.load(Ordering::Relaxed)),
         body_bytes_sent,
         error: ctx.failure.map(|failure| failure.row().error),
-    })
+    }
 }

@@ -12,51 +12,90 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::failure::Failure;
+use super::{Ctx, Proxy, filters};
 use crate::config::Respond;
+use crate::filter::{Answer, Content, ResponseHead};
 
 /// A body that nobody wants is read away up to this size, in bytes, …
 const DISCARDED: u64 = 1024 * 1024;
 /// … and for this long.
 const DISCARD_DEADLINE: Duration = Duration::from_secs(5);
 
-/// What [`send`] needs to know besides the failure.
-pub(crate) struct Identity<'a> {
-    /// The name of the request id's header, and the id.
-    pub(crate) request_id: Option<(&'a str, &'a HeaderValue)>,
-}
-
 /// Answers the request with `failure`'s status, if no answer was begun.
 ///
 /// # Errors
 /// The client is gone.
-pub(crate) async fn send(
+pub(super) async fn send(
+    proxy: &Proxy,
     session: &mut Session,
+    ctx: &mut Ctx,
     failure: Failure,
-    identity: Identity<'_>,
 ) -> Result<()> {
+    let (header, body) = of_failure(session, ctx, failure, failure.row().status)?;
+    deliver(proxy, session, ctx, header, body).await
+}
+
+/// The answer to a failure, with its usual status or another.
+fn of_failure(
+    session: &Session,
+    ctx: &Ctx,
+    failure: Failure,
+    status: StatusCode,
+) -> Result<(ResponseHeader, Bytes)> {
     let row = failure.row();
     let json = prefers_json(&session.req_header().headers);
-    let id = identity.request_id.map(|(_, id)| id);
-    let body = body(row.status, row.error, row.sentence, id, json);
-    let mut header = ResponseHeader::build(row.status, Some(6))?;
+    let id = ctx.identity().map(|(_, id)| id);
+    let body = body(status, row.error, row.sentence, id, json);
+    let mut header = ResponseHeader::build(status, Some(6))?;
     header.insert_header(header::CONTENT_TYPE, content_type(json))?;
     header.insert_header(header::CONTENT_LENGTH, body.len())?;
     header.insert_header(header::CACHE_CONTROL, "no-store")?;
     header.insert_header("Proxy-Status", format!("evenkeel; error={}", row.error))?;
-    if let Some((name, id)) = identity.request_id {
-        header.insert_header(name.to_owned(), id.clone())?;
+    identify(&mut header, ctx)?;
+    Ok((header, body))
+}
+
+/// Answers the request with what a filter says.
+///
+/// # Errors
+/// The client is gone.
+pub(super) async fn send_answer(
+    proxy: &Proxy,
+    session: &mut Session,
+    ctx: &mut Ctx,
+    answer: &Answer,
+) -> Result<()> {
+    let (mut header, body) = match &answer.content {
+        Content::Denied(denial) => {
+            let failure = Failure::from(*denial);
+            ctx.failure = Some(failure);
+            of_failure(session, ctx, failure, answer.status)?
+        }
+        Content::Own(body) => {
+            let mut header = ResponseHeader::build(answer.status, Some(answer.headers.len() + 4))?;
+            if !is_bodiless(answer.status) {
+                header.insert_header(header::CONTENT_LENGTH, body.len())?;
+            }
+            identify(&mut header, ctx)?;
+            (header, body.clone())
+        }
+    };
+    let mut head = ResponseHead::new(&mut header);
+    for (name, value) in &answer.headers {
+        head.add(name, value.clone());
     }
-    write(session, header, body).await
+    deliver(proxy, session, ctx, header, body).await
 }
 
 /// Answers the request with what the configuration says.
 ///
 /// # Errors
 /// The client is gone.
-pub(crate) async fn send_configured(
+pub(super) async fn send_configured(
+    proxy: &Proxy,
     session: &mut Session,
+    ctx: &mut Ctx,
     respond: &Respond,
-    identity: Identity<'_>,
 ) -> Result<()> {
     let mut header = ResponseHeader::build(respond.status, Some(respond.headers.len() + 4))?;
     for (_, name, value) in &respond.headers {
@@ -65,11 +104,44 @@ pub(crate) async fn send_configured(
     if !is_bodiless(respond.status) {
         header.insert_header(header::CONTENT_LENGTH, respond.body.len())?;
     }
-    if let Some((name, id)) = identity.request_id {
+    identify(&mut header, ctx)?;
+    discard_body(session).await?;
+    deliver(proxy, session, ctx, header, respond.body.clone()).await
+}
+
+fn identify(header: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
+    if let Some((name, id)) = ctx.identity() {
         header.insert_header(name.to_owned(), id.clone())?;
     }
-    discard_body(session).await?;
-    write(session, header, respond.body.clone()).await
+    Ok(())
+}
+
+/// Sends an answer of ours on its way back through the filters. When one of them breaks, the rest see the answer to
+/// that instead.
+async fn deliver(
+    proxy: &Proxy,
+    session: &mut Session,
+    ctx: &mut Ctx,
+    mut header: ResponseHeader,
+    mut body: Bytes,
+) -> Result<()> {
+    loop {
+        let mut filtered = filters::response(proxy, session, ctx, &mut header).await;
+        if filtered.is_ok() && ctx.filtered.changes_body() && !is_bodiless(header.status) {
+            match filters::whole_body(body.clone(), ctx) {
+                Ok(changed) => {
+                    header.insert_header(header::CONTENT_LENGTH, changed.len())?;
+                    body = changed;
+                }
+                Err(failure) => filtered = Err(failure),
+            }
+        }
+        let Err(failure) = filtered else {
+            return write(session, header, body).await;
+        };
+        ctx.failure = Some(failure);
+        (header, body) = of_failure(session, ctx, failure, failure.row().status)?;
+    }
 }
 
 /// Writes an answer with a body that is known whole; a `HEAD` request gets the head alone.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::config::{Checked, Config, Respond, WrittenHeader};
+use crate::filter::{self, Chain, Links};
 use crate::route::Table;
 use crate::semantics::client_ip::TrustedProxies;
 use crate::semantics::forwarded;
@@ -27,6 +28,10 @@ pub struct Snapshot {
     pub routes: Vec<Route>,
     /// The upstreams, in file order.
     pub upstreams: Vec<Arc<Upstream>>,
+    /// What every request passes.
+    pub filters: Links,
+    /// What the requests of a listener pass, by its name; only listeners that have filters.
+    pub listener_filters: Vec<(String, Links)>,
 }
 
 /// What happens to the requests that a route takes.
@@ -36,6 +41,8 @@ pub struct Route {
     pub label: String,
     /// What a backend is told of the client.
     pub forwarded: forwarded::Policy,
+    /// What the requests pass, after the filters of all routes and of the listener.
+    pub filters: Links,
     /// Where the requests go.
     pub action: Action,
 }
@@ -69,7 +76,14 @@ impl Snapshot {
             .into_iter()
             .filter_map(|route| Route::new(route, &upstreams))
             .collect();
+        let listeners = config.listeners.iter();
+        let with_filters = listeners.filter(|listener| !listener.filters.is_empty());
+        let listener_filters = with_filters
+            .map(|listener| (listener.name.clone(), filter::links(&listener.filters)))
+            .collect();
         Self {
+            filters: filter::links(&config.filters),
+            listener_filters,
             generation,
             trusted_proxies: TrustedProxies::new(config.trusted_proxies),
             request_id: config.request_id.header,
@@ -77,6 +91,18 @@ impl Snapshot {
             routes,
             upstreams,
         }
+    }
+
+    /// The filters that a request passes which came in on `listener` and which this route takes, if one does.
+    pub fn chain(&self, listener: &str, route: Option<usize>) -> Chain<'_> {
+        let mut listeners = self.listener_filters.iter();
+        let of_listener = listeners.find(|(name, _)| name == listener);
+        let route = route.and_then(|route| self.routes.get(route));
+        Chain::new([
+            Some(&self.filters),
+            of_listener.map(|(_, filters)| filters),
+            route.map(|route| &route.filters),
+        ])
     }
 }
 
@@ -89,6 +115,7 @@ impl Route {
         Some(Self {
             label: route.label,
             forwarded: route.forwarded,
+            filters: filter::links(&route.filters),
             action,
         })
     }

@@ -43,6 +43,8 @@ mod tests;
 
 use std::fmt;
 
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+
 use self::variable::Unknown;
 pub use self::variable::{Entry, Kind, TABLE, Variable};
 
@@ -187,6 +189,37 @@ impl fmt::Display for TemplateError {
 }
 
 impl std::error::Error for TemplateError {}
+
+/// By this name the reader of the file sees that a text is a template, in which `$name` is a variable.
+pub(crate) const NAME_FOR_SERDE: &str = "evenkeel::Template";
+
+/// A template may stand in the settings of a filter or policy of one's own.
+impl<'de> Deserialize<'de> for Template {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(NAME_FOR_SERDE, Text)
+    }
+}
+
+struct Text;
+
+impl<'de> Visitor<'de> for Text {
+    type Value = Template;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text with variables, such as `$host`")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Template, E> {
+        Template::parse(text).map_err(E::custom)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Template, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
 
 fn refuse_control_characters(text: &str) -> Result<(), TemplateError> {
     let offender = text

@@ -7,6 +7,7 @@
 //! - `backend`: one address and its live state
 //! - `balance`: the policies, pure functions of that state
 //! - `selection`: a policy, seen as Pingora's `BackendSelection`
+//! - `own`: the policies that a program has registered
 //! - `discovery`: from what the operator wrote to addresses
 //! - `roster`: the backends there are at this moment
 //! - `health`: the active checks
@@ -20,6 +21,7 @@ mod budget;
 mod discovery;
 mod health;
 mod outlier;
+mod own;
 mod peer;
 mod recovery;
 pub mod retry;
@@ -34,5 +36,6 @@ mod upstream;
 
 pub use backend::{Backend, Health};
 pub use health::{Connectors, Watch};
+pub use own::register;
 pub use selection::InFlight;
 pub use upstream::Upstream;

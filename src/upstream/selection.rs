@@ -16,6 +16,7 @@ use pingora_load_balancing::selection::{BackendIter, BackendSelection};
 use super::backend::Backend;
 use super::balance::{Hash, LeastRequests, P2c, PeakEwma, Policy, Random, Request, RoundRobin};
 use super::discovery::listed;
+use super::own;
 use super::roster::{Lineup, Roster, Rules};
 use crate::clock::Clock;
 use crate::config;
@@ -57,6 +58,7 @@ fn policy(balance: &config::Balance) -> Arc<dyn Policy> {
             Some(config::MaxLoad(percent)) => Hash::bounded(percent),
             None => Hash::new(),
         }),
+        B::Own(own) => own::policy(own),
     }
 }
 

@@ -14,6 +14,7 @@ mod headers;
 mod health;
 mod http1;
 mod outlier;
+mod own_program;
 mod policies;
 mod retries;
 mod routing;

@@ -42,6 +42,7 @@ pub(super) fn route(
     let place = place?;
     let forwarded = entry.forwarded.over(base);
     let priority = entry.priority;
+    let filters = entry.filters;
     let name = entry.name.as_ref().map(|name| name.value.0.clone());
     let matches = match entry.matches {
         Entry::Absent => Some(Match::default()),
@@ -58,6 +59,7 @@ pub(super) fn route(
         matches: matches?,
         priority,
         forwarded,
+        filters,
         action: action?,
     })
 }

@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 use pingora_core::Error;
 use pingora_proxy::{FailToProxy, Session};
 
-use crate::proxy::Ctx;
 use crate::proxy::failure::Failure;
-use crate::proxy::reply::{self, Identity};
+use crate::proxy::{Ctx, Proxy, reply};
 
 /// Answers with the failure's status. An answer that was begun is never completed: the connection is dropped instead.
 pub(in crate::proxy) async fn answer(
+    proxy: &Proxy,
     session: &mut Session,
     error: &Error,
     ctx: &mut Ctx,
@@ -22,10 +22,11 @@ pub(in crate::proxy) async fn answer(
     let status = failure.row().status.as_u16();
     if !answered && failure != Failure::ClientGone {
         session.set_keepalive(None);
-        let identity = Identity {
-            request_id: ctx.identity(),
+        let sent = match ctx.filtered.refusal.take() {
+            Some(refusal) => reply::send_answer(proxy, session, ctx, &refusal).await,
+            None => reply::send(proxy, session, ctx, failure).await,
         };
-        if let Err(gone) = reply::send(session, failure, identity).await {
+        if let Err(gone) = sent {
             log::debug!("the client left before its {status}: {gone}");
         }
     }

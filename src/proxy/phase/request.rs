@@ -9,8 +9,7 @@ use pingora_core::Result;
 use pingora_proxy::Session;
 
 use crate::proxy::failure::Failure;
-use crate::proxy::reply::{self, Identity};
-use crate::proxy::{Ctx, Proxy};
+use crate::proxy::{Ctx, Proxy, filters, reply};
 use crate::route;
 use crate::runtime::Action;
 use crate::semantics::{client_ip, request_id};
@@ -31,8 +30,17 @@ pub(in crate::proxy) async fn handle(
     identify(proxy, session, ctx);
     let found = find_route(session, ctx, &host(session));
     ctx.set_route(found);
+    match filters::request(proxy, session, ctx).await {
+        Ok(None) => {}
+        Ok(Some(answer)) => {
+            reply::discard_body(session).await?;
+            reply::send_answer(proxy, session, ctx, &answer).await?;
+            return Ok(true);
+        }
+        Err(failure) => return refuse(proxy, session, ctx, failure).await,
+    }
     let Some(route) = ctx.route() else {
-        return refuse(session, ctx, Failure::NoRoute).await;
+        return refuse(proxy, session, ctx, Failure::NoRoute).await;
     };
     match &route.action {
         Action::Upstream(upstream) => {
@@ -41,10 +49,8 @@ pub(in crate::proxy) async fn handle(
             Ok(false)
         }
         Action::Respond(respond) => {
-            let identity = Identity {
-                request_id: ctx.identity(),
-            };
-            reply::send_configured(session, respond, identity).await?;
+            let respond = respond.clone();
+            reply::send_configured(proxy, session, ctx, &respond).await?;
             Ok(true)
         }
     }
@@ -101,12 +107,14 @@ fn find_route(session: &Session, ctx: &Ctx, host: &str) -> Option<usize> {
     })
 }
 
-async fn refuse(session: &mut Session, ctx: &mut Ctx, failure: Failure) -> Result<bool> {
+async fn refuse(
+    proxy: &Proxy,
+    session: &mut Session,
+    ctx: &mut Ctx,
+    failure: Failure,
+) -> Result<bool> {
     ctx.failure = Some(failure);
-    let identity = Identity {
-        request_id: ctx.identity(),
-    };
     reply::discard_body(session).await?;
-    reply::send(session, failure, identity).await?;
+    reply::send(proxy, session, ctx, failure).await?;
     Ok(true)
 }

@@ -1,23 +1,27 @@
 //! The answer as the client will get it.
 
-use http::header;
-use pingora_core::Result;
+use http::{Method, StatusCode, header};
+use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use crate::proxy::headers::remove_in_order;
-use crate::proxy::{Ctx, Proxy};
+use crate::proxy::{Ctx, Proxy, filters};
 use crate::semantics::hop_by_hop;
 
 /// Takes out what concerned the backend's connection only, adds the request id, and says goodbye when the server is stopping.
-pub(in crate::proxy) fn prepare(
+pub(in crate::proxy) async fn prepare(
     proxy: &Proxy,
     session: &mut Session,
     response: &mut ResponseHeader,
     ctx: &mut Ctx,
 ) -> Result<()> {
-    if response.status.is_informational() {
+    let switches = response.status == StatusCode::SWITCHING_PROTOCOLS;
+    if response.status.is_informational() && !switches {
         return Ok(());
+    }
+    if switches {
+        return filter(proxy, session, response, ctx).await;
     }
     let mut ended = hop_by_hop::to_remove(&response.headers, false);
     // Pingora reads the framing from here, and puts a `Connection` of its own in the place of the backend's.
@@ -31,6 +35,7 @@ pub(in crate::proxy) fn prepare(
     if let Some((name, id)) = ctx.identity() {
         response.insert_header(name.to_owned(), id.clone())?;
     }
+    filter(proxy, session, response, ctx).await?;
     // An HTTP/1.0 client knows no chunks: its answer ends with the connection (RFC 9112 §6.1).
     if session.req_header().version == http::Version::HTTP_10
         && response.headers.get(header::CONTENT_LENGTH).is_none()
@@ -38,6 +43,34 @@ pub(in crate::proxy) fn prepare(
         response.remove_header(&header::TRANSFER_ENCODING);
         response.set_version(http::Version::HTTP_10);
         session.set_keepalive(None);
+    }
+    Ok(())
+}
+
+/// Shows the answer to the filters, and frames it anew when one of them changes the body.
+async fn filter(
+    proxy: &Proxy,
+    session: &Session,
+    response: &mut ResponseHeader,
+    ctx: &mut Ctx,
+) -> Result<()> {
+    if let Err(failure) = filters::response(proxy, session, ctx, response).await {
+        ctx.failure = Some(failure);
+        return Error::e_explain(ErrorType::InternalError, "a filter broke over the answer");
+    }
+    if !ctx.filtered.changes_body() {
+        return Ok(());
+    }
+    let is_bodiless = response.status.is_informational()
+        || matches!(
+            response.status,
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        )
+        || session.req_header().method == Method::HEAD;
+    if is_bodiless {
+        ctx.filtered.leave_body_alone();
+    } else if !session.is_http2() {
+        response.insert_header(header::TRANSFER_ENCODING, "chunked")?;
     }
     Ok(())
 }

@@ -3,9 +3,11 @@
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::text_of_panic;
 use crate::proxy::failure::Failure;
 use crate::proxy::{Ctx, Proxy, record};
 
@@ -32,7 +34,16 @@ pub(in crate::proxy) fn choose(
             template.render(record, &mut key);
         });
     }
-    let picked = upstream.pick(&key, &|backend| ctx.was_tried(backend));
+    let pick = || upstream.pick(&key, &|backend| ctx.was_tried(backend));
+    let picked = catch_unwind(AssertUnwindSafe(pick)).or_else(|panic| {
+        let name = upstream.name();
+        log::error!(
+            "upstream {name}: its policy panicked: {}",
+            text_of_panic(&*panic)
+        );
+        ctx.failure = Some(Failure::Internal);
+        Error::e_explain(ErrorType::InternalError, "the policy panicked")
+    })?;
     let Some(in_flight) = picked else {
         ctx.failure.get_or_insert(Failure::NoBackend);
         return Error::e_explain(

@@ -20,15 +20,19 @@ pub(in crate::proxy) fn prepare(
     request: &mut RequestHeader,
     ctx: &mut Ctx,
 ) -> Result<()> {
-    let as_sent = session.req_header();
+    ctx.filtered.begin_attempt();
+    let touched = &ctx.filtered.touched;
+    let as_sent = ctx.filtered.as_sent(session);
     let sent = &as_sent.headers;
     for name in hop_by_hop::nominated(sent.get_all(header::CONNECTION).iter()) {
-        if !hop_by_hop::is_hop_by_hop(&name) {
+        if !hop_by_hop::is_hop_by_hop(&name) && !touched.contains(&name) {
             request.remove_header(&name);
         }
     }
-    let mut has_removed = request.headers.len() < sent.len();
-    if let Some((name, id)) = ctx.identity() {
+    let mut has_removed = request.headers.len() < sent.len() || ctx.filtered.has_changed_request();
+    if let Some((name, id)) = ctx.identity()
+        && !touched.contains(&ctx.snapshot.request_id.name)
+    {
         request.insert_header(name.to_owned(), id.clone())?;
     }
     let (Some(connection), Some(client), Some(route)) = (&ctx.connection, ctx.client, ctx.route())
@@ -44,10 +48,11 @@ pub(in crate::proxy) fn prepare(
         host: sent_host.map_or("", |host| host.to_str().unwrap_or_default()),
         port: connection.local.port(),
     };
-    let mut headers = Editable::new(request);
+    let mut headers = Editable::new(request, touched);
     forwarded::apply(&route.forwarded, &facts, &mut headers);
     has_removed |= headers.has_removed();
     if route.forwarded.host == HostHeader::Upstream
+        && !touched.contains(&header::HOST)
         && let Some(host) = ctx.backend().and_then(|backend| backend.host())
     {
         request.insert_header("Host", host)?;

@@ -226,6 +226,12 @@ impl Member {
         }
     }
 
+    /// Whether it is used only when no other can take a request.
+    #[must_use]
+    pub fn is_backup(&self) -> bool {
+        self.backup
+    }
+
     /// Requests that it has now.
     #[must_use]
     pub fn in_flight(&self) -> u32 {

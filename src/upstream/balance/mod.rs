@@ -72,6 +72,13 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// Whether the member at `index` can take this request: available, not full, and not excluded.
+    #[must_use]
+    pub fn allows(&self, members: &Members, index: usize) -> bool {
+        members.member(index).is_some_and(Member::is_available)
+            && self.standing(members, index) == Standing::Free
+    }
+
     fn standing(&self, members: &Members, index: usize) -> Standing {
         if self.excluded.contains(&index) {
             Standing::Excluded

@@ -13,7 +13,7 @@ pub(crate) use backend::{Backend, Request, ok, ports};
 pub(crate) use client::{Answer, Client, ask, get, get_with, refuses};
 pub(crate) use hello::HelloBackend;
 pub(crate) use load::Load;
-pub(crate) use proxy::{Proxy, evenkeel, in_front_of, output_of, upstream_of, write_file};
+pub(crate) use proxy::{Proxy, evenkeel, example, in_front_of, output_of, upstream_of, write_file};
 pub(crate) use unwilling::{FullBackend, RefusingBackend};
 
 use std::time::Duration;

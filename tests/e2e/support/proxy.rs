@@ -30,12 +30,17 @@ impl Proxy {
 
     /// The same, with something said about the command before it starts.
     pub(crate) fn start_with(configuration: &str, prepare: impl FnOnce(&mut Command)) -> Self {
+        let mut command = evenkeel();
+        prepare(&mut command);
+        Self::start_command(command, configuration)
+    }
+
+    /// The same for a program of one's own.
+    pub(crate) fn start_command(mut command: Command, configuration: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let file = write_file(folder.path(), configuration);
-        let mut command = evenkeel();
         command.current_dir(folder.path()).arg("-c").arg(file);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        prepare(&mut command);
         let mut child = command.spawn().unwrap();
         let mut proxy = Self {
             stdout: Lines::of(child.stdout.take().unwrap()),
@@ -122,6 +127,16 @@ impl Drop for Proxy {
 /// The program, not yet started, and nothing of this environment that would change what it does.
 pub(crate) fn evenkeel() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+    command.env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// One of the programs in `examples/` and `tests/programs/`. Cargo builds them when all tests are run.
+pub(crate) fn example(name: &str) -> Command {
+    let folder = Path::new(env!("CARGO_BIN_EXE_evenkeel")).parent().unwrap();
+    let program = folder.join("examples").join(name);
+    assert!(program.exists(), "first run `cargo build --examples`");
+    let mut command = Command::new(program);
     command.env_remove("RUST_LOG").stdin(Stdio::null());
     command
 }

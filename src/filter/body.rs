@@ -1,0 +1,29 @@
+//! For filters that need a body.
+//!
+//! A filter that looks at bodies says so for each message, by handing over what is to see this one's body
+//! ([`RequestHead::watch_body`](super::RequestHead::watch_body),
+//! [`ResponseHead::transform_body`](super::ResponseHead::transform_body)). So a message whose filters do not, passes
+//! untouched: it costs one look at an empty list for each piece.
+
+use super::Answer;
+use bytes::Bytes;
+use std::fmt;
+
+/// Watches the body of one request.
+pub trait RequestBody: fmt::Debug + Send + Sync {
+    /// The body begins, or begins again: each attempt at a backend is sent it from the start.
+    fn begin(&mut self) {}
+
+    /// The next piece of the body, as it will be sent; `Err` refuses the request with this answer.
+    ///
+    /// # Errors
+    /// The answer that the client is given, if none has begun; the backend's connection is given up.
+    fn piece(&mut self, piece: &[u8], is_last: bool) -> Result<(), Box<Answer>>;
+}
+
+/// Sees, and may change, the body of one answer.
+pub trait ResponseBody: fmt::Debug + Send + Sync {
+    /// Given the next piece of the body, gives what is to be sent in its place. What it keeps back is sent later, or
+    /// never when the answer ends before: a last piece, perhaps an empty one, always comes.
+    fn piece(&mut self, piece: Bytes, is_last: bool) -> Bytes;
+}

@@ -1,0 +1,258 @@
+//! Where a message meets its filters.
+//!
+//! The order, and what a panic costs, are the chain's business (see `filter::chain`); here are the session, from which a
+//! chain gets its heads and facts, and the log. What the filters made of a request travels in [`Filtered`].
+
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pingora_core::{Error, ErrorType, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::Session;
+
+use super::failure::Failure;
+use super::{Ctx, Proxy, record};
+use crate::config::text_of_panic;
+use crate::filter::{
+    Answer, Broken, Denial, Facts, Passage, RequestBody, RequestHead, ResponseBody, ResponseHead,
+    Touched, Verdict, Why,
+};
+
+/// What the filters of one request have done and are still to do.
+#[derive(Debug, Default)]
+pub(super) struct Filtered {
+    passage: Passage,
+    /// The head as the client sent it, when a filter has changed it; the session then has the changed one.
+    sent: Option<Box<RequestHeader>>,
+    /// The headers on which filters have the last word.
+    pub(super) touched: Touched,
+    request_bodies: Vec<Box<dyn RequestBody>>,
+    response_bodies: Vec<Box<dyn ResponseBody>>,
+    /// The answer to a request whose body was refused midway.
+    pub(super) refusal: Option<Box<Answer>>,
+}
+
+impl Filtered {
+    /// The request's head as the client sent it.
+    pub(super) fn as_sent<'a>(&'a self, session: &'a Session) -> &'a RequestHeader {
+        self.sent.as_deref().unwrap_or_else(|| session.req_header())
+    }
+
+    /// Whether a filter has changed the request's head.
+    pub(super) fn has_changed_request(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    /// Whether the answer's body is changed on its way.
+    pub(super) fn changes_body(&self) -> bool {
+        !self.response_bodies.is_empty()
+    }
+
+    /// The answer turned out to have no body.
+    pub(super) fn leave_body_alone(&mut self) {
+        self.response_bodies.clear();
+    }
+
+    /// Another attempt begins: the request's body is sent from its start.
+    pub(super) fn begin_attempt(&mut self) {
+        for body in &mut self.request_bodies {
+            body.begin();
+        }
+    }
+}
+
+/// Shows the request to its filters; some answer when it ends here.
+///
+/// # Errors
+/// A filter broke, and the request is to be answered with this.
+pub(super) async fn request(
+    proxy: &Proxy,
+    session: &mut Session,
+    ctx: &mut Ctx,
+) -> Result<Option<Box<Answer>>, Failure> {
+    let snapshot = Arc::clone(&ctx.snapshot);
+    let chain = ctx.chain(&snapshot);
+    if chain.is_empty() {
+        return Ok(None);
+    }
+    let mut passage = Passage::default();
+    let (verdict, parts) = {
+        let now = proxy.clock.now();
+        let request = session.req_header();
+        let words = record::Words::of(request);
+        let record = record::of(proxy, session, ctx, now, &words);
+        let facts = Facts::new(&record, now);
+        let mut head = RequestHead::new(request);
+        let verdict = chain.request(&mut head, &facts, &mut passage).await;
+        (verdict, head.into_parts())
+    };
+    let (edited, touched, request_bodies) = parts;
+    ctx.filtered.passage = passage;
+    ctx.filtered.touched = touched;
+    ctx.filtered.request_bodies = request_bodies;
+    if let Some(edited) = edited {
+        let sent = std::mem::replace(session.req_header_mut(), *edited);
+        ctx.filtered.sent = Some(Box::new(sent));
+    }
+    match verdict {
+        Ok(Verdict::Pass) => Ok(None),
+        Ok(Verdict::Answer(answer)) => Ok(Some(answer)),
+        Err(broken) => Err(report(ctx, &broken)),
+    }
+}
+
+/// Shows the answer to the filters that have let the request pass.
+///
+/// # Errors
+/// A filter broke; the request is to be answered with this, and that answer shown to the filters that are left.
+pub(super) async fn response(
+    proxy: &Proxy,
+    session: &Session,
+    ctx: &mut Ctx,
+    response: &mut ResponseHeader,
+) -> Result<(), Failure> {
+    let mut passage = ctx.filtered.passage;
+    if passage.is_over() {
+        return Ok(());
+    }
+    let snapshot = Arc::clone(&ctx.snapshot);
+    let chain = ctx.chain(&snapshot);
+    let (outcome, bodies) = {
+        let now = proxy.clock.now();
+        let words = record::Words::of(ctx.filtered.as_sent(session));
+        let mut record = record::of(proxy, session, ctx, now, &words);
+        record.status = Some(response.status.as_u16());
+        let facts = Facts::new(&record, now);
+        let mut head = ResponseHead::new(response);
+        let outcome = chain.response(&mut head, &facts, &mut passage).await;
+        (outcome, head.into_bodies())
+    };
+    ctx.filtered.passage = passage;
+    match outcome {
+        Ok(()) => {
+            ctx.filtered.response_bodies.extend(bodies);
+            Ok(())
+        }
+        Err(broken) => {
+            ctx.filtered.leave_body_alone();
+            Err(report(ctx, &broken))
+        }
+    }
+}
+
+/// Shows a piece of the request's body to those who watch it.
+///
+/// # Errors
+/// One of them refuses the request, or panicked.
+pub(super) fn request_body(body: Option<&Bytes>, is_last: bool, ctx: &mut Ctx) -> Result<()> {
+    if ctx.filtered.request_bodies.is_empty() {
+        return Ok(());
+    }
+    let piece = body.map_or(&[][..], |piece| piece);
+    let mut watchers = std::mem::take(&mut ctx.filtered.request_bodies);
+    let watched = catch_unwind(AssertUnwindSafe(|| {
+        let mut watchers = watchers.iter_mut();
+        watchers.try_for_each(|watcher| watcher.piece(piece, is_last))
+    }));
+    match watched {
+        Ok(Ok(())) => {
+            ctx.filtered.request_bodies = watchers;
+            Ok(())
+        }
+        Ok(Err(answer)) => {
+            let status = answer.status().as_u16();
+            ctx.filtered.refusal = Some(answer);
+            Err(
+                Error::explain(ErrorType::HTTPStatus(status), "a filter refuses the body")
+                    .into_down(),
+            )
+        }
+        Err(panic) => broken_off(ctx, text_of_panic(&*panic)),
+    }
+}
+
+/// Has a piece of the answer's body changed.
+///
+/// # Errors
+/// A filter panicked: the answer breaks off.
+pub(super) fn response_body(body: &mut Option<Bytes>, is_last: bool, ctx: &mut Ctx) -> Result<()> {
+    if ctx.filtered.response_bodies.is_empty() {
+        return Ok(());
+    }
+    let piece = body.take().unwrap_or_default();
+    match transform(&mut ctx.filtered.response_bodies, piece, is_last) {
+        Ok(piece) => {
+            *body = (!piece.is_empty()).then_some(piece);
+            Ok(())
+        }
+        Err(panic) => broken_off(ctx, text_of_panic(&*panic)),
+    }
+}
+
+/// Has the whole body of an answer of ours changed.
+///
+/// # Errors
+/// A filter panicked.
+pub(super) fn whole_body(body: Bytes, ctx: &mut Ctx) -> Result<Bytes, Failure> {
+    let mut transforms = std::mem::take(&mut ctx.filtered.response_bodies);
+    transform(&mut transforms, body, true).map_err(|panic| {
+        let why = Why::Panicked(text_of_panic(&*panic).to_owned());
+        let filter = "with a body".to_owned();
+        report(ctx, &Broken { filter, why })
+    })
+}
+
+type Panic = Box<dyn std::any::Any + Send>;
+
+fn transform(
+    transforms: &mut [Box<dyn ResponseBody>],
+    piece: Bytes,
+    is_last: bool,
+) -> Result<Bytes, Panic> {
+    catch_unwind(AssertUnwindSafe(|| {
+        let transforms = transforms.iter_mut();
+        transforms.fold(piece, |piece, transform| transform.piece(piece, is_last))
+    }))
+}
+
+fn broken_off(ctx: &mut Ctx, panic: &str) -> Result<()> {
+    ctx.filtered.leave_body_alone();
+    log::error!(
+        "a filter panicked over a body: {panic}; request {}",
+        id(ctx)
+    );
+    Error::e_explain(ErrorType::InternalError, "a filter panicked over a body")
+}
+
+/// What the client is told, after the log has been.
+fn report(ctx: &Ctx, broken: &Broken) -> Failure {
+    let request = id(ctx);
+    match broken.why {
+        Why::Panicked(_) => {
+            log::error!("{broken}; request {request}");
+            Failure::Internal
+        }
+        Why::Late => {
+            log::warn!("{broken}; request {request}");
+            Failure::FilterTimeout
+        }
+    }
+}
+
+fn id(ctx: &Ctx) -> Cow<'_, str> {
+    let id = ctx.request_id.as_ref();
+    id.map_or("-".into(), |id| String::from_utf8_lossy(id.as_bytes()))
+}
+
+impl From<Denial> for Failure {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Unauthorized => Failure::Unauthorized,
+            Denial::Forbidden => Failure::Forbidden,
+            Denial::TooLarge => Failure::BodyTooLarge,
+            Denial::TooMany => Failure::TooManyRequests,
+        }
+    }
+}
