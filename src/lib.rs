@@ -18,7 +18,7 @@
 //! |---|---|
 //! | [`clock`] | where time comes from |
 //! | [`semantics`] | HTTP's rules as pure functions |
-//! | [`template`] | text with variables, compiled once |
+//! | [`template`], [`tls`] | text with variables, compiled once; certificates and keys |
 //! | [`config`] | what the operator wrote, typed and checked; the only room that knows YAML |
 //! | [`observe`] | access log |
 //! | [`route`], [`upstream`] | which route, and which backend |
@@ -37,4 +37,5 @@ pub mod runtime;
 pub mod semantics;
 pub mod server;
 pub mod template;
+pub mod tls;
 pub mod upstream;

@@ -5,12 +5,14 @@
 use super::diagnostic::{Finding, Place, closest};
 use super::environment::{self, Dollar};
 use super::schema::NOT_BUILT;
+use super::surroundings::{Surroundings, content};
 use super::tree::{Tree, Value};
 use std::borrow::Cow;
+use std::path::Path;
 
 /// Walks the tree: knows the way so far, and keeps what was found wrong.
 pub(super) struct Reader<'e> {
-    environment: &'e dyn Fn(&str) -> Option<String>,
+    surroundings: &'e Surroundings<'e>,
     path: String,
     findings: Vec<Finding>,
     /// Ordinals of the sections in which keys were refused.
@@ -18,9 +20,9 @@ pub(super) struct Reader<'e> {
 }
 
 impl<'e> Reader<'e> {
-    pub(super) fn new(environment: &'e dyn Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn new(surroundings: &'e Surroundings<'e>) -> Self {
         Reader {
-            environment,
+            surroundings,
             path: String::new(),
             findings: Vec::new(),
             with_unknown_keys: Vec::new(),
@@ -104,9 +106,11 @@ impl<'e> Reader<'e> {
         example: &str,
     ) -> Option<Cow<'t, str>> {
         match &tree.value {
-            Value::Text(text) => environment::substitute(text, dollar, self.environment)
-                .map_err(|message| self.fault(tree, message))
-                .ok(),
+            Value::Text(text) => {
+                environment::substitute(text, dollar, self.surroundings.environment)
+                    .map_err(|message| self.fault(tree, message))
+                    .ok()
+            }
             Value::Bool(_) | Value::Integer(_) | Value::Float(_) if quoted => {
                 let found = tree.value.describe();
                 self.fault(
@@ -123,6 +127,13 @@ impl<'e> Reader<'e> {
                 None
             }
         }
+    }
+
+    /// The content of the file that is named at the present path.
+    pub(super) fn file(&mut self, tree: &Tree, path: &Path) -> Option<Vec<u8>> {
+        content(path, self.surroundings)
+            .map_err(|message| self.fault(tree, message))
+            .ok()
     }
 
     /// Notes that something else than this kind of value was wanted.

@@ -24,7 +24,6 @@ pub(super) const NOT_BUILT: &[&str] = &[
     "upstreams.*.retry",
     "upstreams.*.connections.http2_streams",
     "upstreams.*.protocol",
-    "upstreams.*.tls",
     "upstreams.*.queue",
     "routes[].filters",
     "routes[].split",

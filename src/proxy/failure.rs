@@ -7,6 +7,8 @@
 use http::StatusCode;
 use pingora_core::{Error, ErrorSource, ErrorType};
 
+use crate::upstream::{Refusal, RefusalKind};
+
 /// Why a request could not be served as it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -26,6 +28,14 @@ pub enum Failure {
     ConnectionTimeout,
     /// The backend cannot be reached.
     Unreachable,
+    /// The backend's certificate was not accepted.
+    TlsCertificate,
+    /// TLS with the backend did not come about.
+    TlsHandshake,
+    /// The backend refused TLS with us.
+    TlsAlert,
+    /// The backend refused TLS with us when the request was on its way already.
+    TlsLateAlert,
     /// The backend closed the connection before its answer had begun.
     ConnectionReset,
     /// The backend sent nothing for too long before its answer began.
@@ -94,6 +104,10 @@ impl Failure {
             Self::ConnectionRefused  => (502, "connection_refused",        Backend, Always,       "The service refused the connection."),
             Self::ConnectionTimeout  => (504, "connection_timeout",        Backend, Always,       "The service could not be reached in time."),
             Self::Unreachable        => (502, "destination_ip_unroutable", Backend, Always,       "The service cannot be reached."),
+            Self::TlsCertificate     => (502, "tls_certificate_error",     Backend, Always,       "The service could not prove who it is."),
+            Self::TlsHandshake       => (502, "tls_protocol_error",        Backend, Always,       "There is no secure connection to the service."),
+            Self::TlsAlert           => (502, "tls_alert_received",        Backend, Always,       "The service refused a secure connection."),
+            Self::TlsLateAlert       => (502, "tls_alert_received",        Backend, IfIdempotent, "The service refused a secure connection."),
             Self::ConnectionReset    => (502, "connection_terminated",     Backend, IfIdempotent, "The service closed the connection without an answer."),
             Self::ResponseTimeout    => (504, "http_response_timeout",     Backend, Never,        "The service did not answer in time."),
             Self::WriteTimeout       => (504, "connection_write_timeout",  Backend, Never,        "The service did not take the request in time."),
@@ -113,12 +127,21 @@ impl Failure {
 
     /// What a failure to connect to a backend means.
     pub fn of_connecting(error: &Error) -> Self {
+        if let Some(refusal) = Refusal::of(error) {
+            return match refusal.kind {
+                RefusalKind::Certificate => Self::TlsCertificate,
+                RefusalKind::Alert => Self::TlsAlert,
+                RefusalKind::Protocol => Self::TlsHandshake,
+            };
+        }
         use ErrorType::{
-            ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, TLSHandshakeTimedout,
+            ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, InvalidCert,
+            TLSHandshakeFailure, TLSHandshakeTimedout,
         };
         match error.etype() {
             ConnectTimedout | TLSHandshakeTimedout => Self::ConnectionTimeout,
             ConnectRefused | ConnectionClosed => Self::ConnectionRefused,
+            TLSHandshakeFailure | InvalidCert => Self::TlsHandshake,
             ConnectNoRoute => Self::Unreachable,
             _ => Self::Unreachable,
         }
@@ -147,6 +170,11 @@ impl Failure {
             (ErrorType::ReadTimedout, true) => Self::ResponseStalled,
             (ErrorType::WriteTimedout, _) => Self::WriteTimeout,
             (ErrorType::InvalidHTTPHeader | ErrorType::H1Error, false) => Self::BadResponse,
+            (ErrorType::ReadError | ErrorType::WriteError, false)
+                if Refusal::of(error).is_some() =>
+            {
+                Self::TlsLateAlert
+            }
             (ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError, false) => {
                 Self::ConnectionReset
             }

@@ -11,10 +11,12 @@
 //! - `roster`: the backends there are at this moment
 //! - `health`: the active checks
 //! - `peer`: from an address to how Pingora connects to it
+//! - `handshake`: why TLS with a backend did not come about
 
 mod backend;
 pub mod balance;
 mod discovery;
+mod handshake;
 mod health;
 mod peer;
 mod roster;
@@ -26,6 +28,7 @@ mod selection;
 mod upstream;
 
 pub use backend::{Backend, Health};
+pub use handshake::{Refusal, RefusalKind};
 pub use health::{Connectors, Watch};
 pub use selection::InFlight;
 pub use upstream::Upstream;
