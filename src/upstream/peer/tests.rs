@@ -24,10 +24,11 @@ fn peer(settings: &str, file: &str) -> HttpPeer {
     Peers::new(upstream).template(upstream, "192.0.2.1:443".parse().unwrap(), written)
 }
 
-/// A certificate and its key.
+/// A certificate and its key. All have one serial number, which is all that Pingora looks at.
 fn identity() -> String {
     let key = KeyPair::generate().unwrap();
-    let parameters = CertificateParams::new(["any.test".to_owned()]).unwrap();
+    let mut parameters = CertificateParams::new(["any.test".to_owned()]).unwrap();
+    parameters.serial_number = Some(1.into());
     let certificate = parameters.self_signed(&key).unwrap();
     certificate.pem() + &key.serialize_pem()
 }
