@@ -2,7 +2,7 @@
 //! byte. A well-behaved server cannot break off in the middle of a head.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -13,7 +13,7 @@ use socket2::SockRef;
 
 use super::DEADLINE;
 use super::client::{find, header_lines, values};
-use super::tls::{self, Handshake};
+use super::tls::{self, Handshake, TlsStream};
 
 pub(crate) struct Backend {
     address: SocketAddr,
@@ -162,9 +162,23 @@ pub(crate) struct Conversation {
     requests: Requests,
 }
 
-trait Stream: Read + Write {}
+trait Stream: Read + Write {
+    /// Says that nothing more will come.
+    fn end(&mut self);
+}
 
-impl<T: Read + Write> Stream for T {}
+impl Stream for TcpStream {
+    fn end(&mut self) {
+        let _ = self.shutdown(Shutdown::Write);
+    }
+}
+
+impl Stream for TlsStream {
+    fn end(&mut self) {
+        self.conn.send_close_notify();
+        let _ = self.flush();
+    }
+}
 
 impl Conversation {
     /// `None` when TLS was wanted and did not come about.
@@ -230,6 +244,11 @@ impl Conversation {
     /// Waits for the proxy to close; whatever it still sends is read and dropped.
     pub(crate) fn wait_for_close(&mut self) {
         while self.read_more().is_some() {}
+    }
+
+    /// Says that nothing more will come, in TLS's own way where it is spoken.
+    pub(crate) fn end(&mut self) {
+        self.stream.end();
     }
 
     /// Closes the connection in the way that a crashed machine's kernel does.
