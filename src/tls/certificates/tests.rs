@@ -1,5 +1,6 @@
 use std::time::{Duration, SystemTime};
 
+use proptest::prelude::*;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use super::{Authorities, Certificates, Day};
@@ -93,4 +94,19 @@ fn a_day_that_no_calendar_has_is_the_nearest_one() {
     assert_eq!(Day(0).to_string(), "1970-01-01");
     assert_eq!(Day(i64::MAX).to_string(), "9999-12-31");
     assert!(Day(i64::MIN).to_string().starts_with("-9999"));
+}
+
+proptest! {
+    #[test]
+    fn no_file_makes_the_readers_panic(file in prop::collection::vec(any::<u8>(), 0..200), inside in any::<bool>()) {
+        let file = if inside {
+            let text = String::from_utf8_lossy(&file);
+            format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n").into_bytes()
+        } else {
+            file
+        };
+        let _ = Certificates::from_pem(&file);
+        let _ = Authorities::from_pem(&file);
+        let _ = crate::tls::PrivateKey::from_pem(&file);
+    }
 }

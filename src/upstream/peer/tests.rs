@@ -2,10 +2,12 @@ use std::io;
 use std::path::Path;
 
 use pingora_core::upstreams::peer::{HttpPeer, Peer};
+use proptest::prelude::*;
 use rcgen::{CertificateParams, KeyPair};
 
-use super::Peers;
+use super::{Peers, in_pingoras_form};
 use crate::config::{self, Surroundings};
+use crate::tls::Certificates;
 
 /// The peer of the one backend, `app.test:443` at an address of its own, under these settings. Every file that they name is `file`.
 fn peer(settings: &str, file: &str) -> HttpPeer {
@@ -74,4 +76,28 @@ fn connecting_is_limited_as_a_whole() {
     let peer = peer("tls: {}, timeouts: { connect: 3s }", "");
     let limit = std::time::Duration::from_secs(3);
     assert_eq!(peer.total_connection_timeout(), Some(limit));
+}
+
+const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+proptest! {
+    /// Pingora panics on what it cannot parse. Seen failing with the certificates not parsed when they are read.
+    #[test]
+    fn what_is_accepted_as_a_certificate_can_be_given_to_pingora(
+        places in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        letter in prop::sample::select(BASE64),
+    ) {
+        let mut file = identity().into_bytes();
+        let end = memchr::memmem::find(&file, b"-----END").unwrap();
+        let start = b"-----BEGIN CERTIFICATE-----".len();
+        for place in places {
+            let place = start + place.index(end - start);
+            if !file[place].is_ascii_whitespace() {
+                file[place] = letter;
+            }
+        }
+        if let Ok(certificates) = Certificates::from_pem(&file) {
+            prop_assert_eq!(in_pingoras_form(&certificates).len(), 1);
+        }
+    }
 }
