@@ -11,6 +11,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{HandshakeKind, RootCertStore, ServerConfig, ServerConnection, StreamOwned, version};
 
+use super::client::find;
+
 /// Issues certificates.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -45,7 +47,7 @@ impl Authority {
         change(&mut parameters);
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.signed_by(&key, &self.0).unwrap();
-        Certificate { certificate, key }
+        Certificate::new(&certificate, key)
     }
 }
 
@@ -64,22 +66,40 @@ pub(crate) fn expired(parameters: &mut CertificateParams) {
 
 /// A certificate and its key.
 pub(crate) struct Certificate {
-    certificate: rcgen::Certificate,
+    pem: String,
+    der: CertificateDer<'static>,
     key: KeyPair,
 }
 
 impl Certificate {
+    fn new(certificate: &rcgen::Certificate, key: KeyPair) -> Self {
+        Self {
+            pem: certificate.pem(),
+            der: certificate.der().clone(),
+            key,
+        }
+    }
+
+    /// What is shown is changed in this place; it was signed without the change.
+    pub(crate) fn with_bytes(mut self, old: &[u8], new: &[u8]) -> Self {
+        let mut der = self.der.to_vec();
+        let at = find(&der, old).unwrap();
+        der[at..at + old.len()].copy_from_slice(new);
+        self.der = der.into();
+        self
+    }
+
     /// One that nobody but its own key has signed.
     pub(crate) fn self_signed(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut parameters = parameters("self-signed", names);
         change(&mut parameters);
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.self_signed(&key).unwrap();
-        Self { certificate, key }
+        Self::new(&certificate, key)
     }
 
     pub(crate) fn pem(&self) -> String {
-        self.certificate.pem()
+        self.pem.clone()
     }
 
     pub(crate) fn key_pem(&self) -> String {
@@ -87,7 +107,7 @@ impl Certificate {
     }
 
     pub(crate) fn der(&self) -> &CertificateDer<'static> {
-        self.certificate.der()
+        &self.der
     }
 
     /// For a backend that shows this certificate.

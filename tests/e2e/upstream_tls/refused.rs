@@ -3,8 +3,10 @@
 use rcgen::{BasicConstraints, CertificateParams, IsCa};
 use rustls::ProtocolVersion;
 
-use super::{NAME, answering, file, in_front_of, start};
-use crate::support::{Authority, Backend, Certificate, Conversation, Proxy, ask, expired, ok};
+use super::{NAME, answering, file, file_for, in_front_of, start};
+use crate::support::{
+    Authority, Backend, Certificate, Client, Conversation, Proxy, ask, expired, ok,
+};
 
 /// One GET fails with this status and error, and the log gives this reason, as the end of its line.
 fn assert_refused(proxy: &Proxy, status: u16, error: &str, reason: &str) {
@@ -209,4 +211,27 @@ fn a_backend_that_cannot_be_believed_is_passed_over_for_one_that_can() {
     }
     assert_eq!(good.requests().len(), 8);
     assert!(hopeless.iter().all(|backend| backend.requests().is_empty()));
+}
+
+/// Dates that are none make Pingora panic once the handshake is done (`get_organization_serial_bytes`); only where nothing is
+/// verified does it come that far.
+#[test]
+fn a_certificate_that_pingora_cannot_read_costs_its_request_and_nothing_else() {
+    let certificate = Authority::new("our authority").issue(&[NAME]);
+    let broken = certificate.with_bytes(b"750101000000Z", b"75010100000?Z");
+    let backend = answering(&broken);
+    let address = backend.address();
+    let proxy = start(
+        &file_for(
+            &format!("{{ address: {address}, max_requests: 1 }}"),
+            "tls: { verify: false }",
+        ),
+        &[],
+    );
+    // The second one would be answered 503 if the first were still counted.
+    for _ in 0..2 {
+        let mut client = Client::connect(proxy.address());
+        client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+        assert!(client.try_answer().is_err());
+    }
 }
