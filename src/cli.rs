@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Checked, Config, Vocabulary};
 use crate::server;
 
@@ -66,7 +67,10 @@ fn with_config(
     }
 }
 
-fn check(path: &Path, _config: Checked<Config>) -> ExitCode {
+fn check(path: &Path, config: Checked<Config>) -> ExitCode {
+    for warning in config.warnings(SystemClock.wall()) {
+        complain(0, &format!("{}: warning: {warning}", path.display()));
+    }
     say(&format!("{}: the configuration is good", path.display()))
 }
 

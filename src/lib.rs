@@ -18,7 +18,7 @@
 //! |---|---|
 //! | [`clock`] | where time comes from |
 //! | [`semantics`] | HTTP's rules as pure functions |
-//! | [`template`] | text with variables, compiled once |
+//! | [`template`], [`tls`] | text with variables, compiled once; certificates and keys |
 //! | [`config`] | what the operator wrote, typed and checked; the only room that knows YAML |
 //! | [`observe`] | access log |
 //! | [`route`], [`upstream`], [`filter`] | which route, which backend, and what is changed on the way |
@@ -40,6 +40,7 @@ pub mod runtime;
 pub mod semantics;
 pub mod server;
 pub mod template;
+pub mod tls;
 pub mod upstream;
 
 pub use async_trait::async_trait;

@@ -51,7 +51,9 @@ use std::process::ExitCode;
 use serde::de::DeserializeOwned;
 
 use crate::cli;
-use crate::config::{self, Checked, Config, Faults, Filter as Written, Refusal, Vocabulary};
+use crate::config::{
+    self, Checked, Config, Faults, Filter as Written, Refusal, Surroundings, Vocabulary,
+};
 use crate::filter::{self, AsyncFilter, Filter};
 use crate::upstream::{self, balance::Policy};
 
@@ -130,7 +132,7 @@ impl Builder {
     /// # Errors
     /// When there are faults; all of them at once.
     pub fn check(&self, name: &str, text: &str) -> Result<Checked<Config>, Faults> {
-        config::parse_with(name, text, &|_| None, &self.vocabulary)
+        config::parse_with(name, text, &Surroundings::nothing_but(&self.vocabulary))
     }
 
     /// Does what the command line says, as the `evenkeel` command would: serves, checks a file, prints the schema.

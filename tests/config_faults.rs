@@ -1,5 +1,7 @@
 //! The configuration file from the outside: its faults, its documentation, and its laws.
 
+#[path = "config/backend_tls.rs"]
+mod backend_tls;
 #[path = "config/balance.rs"]
 mod balance;
 #[path = "config/faults.rs"]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["clock"],
     &["semantics"],
-    &["template"],
+    &["template", "tls"],
     &["config"],
     &["observe"],
     &["route", "upstream", "filter"],

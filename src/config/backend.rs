@@ -147,7 +147,12 @@ impl Word for BackendAddress {
             } else {
                 format!("{host}:{port}")
             };
-            return wrong(&format!("leave out the scheme and the path: `{host}`"));
+            let tls = if scheme == "https" {
+                ", and add `tls: {}` to the upstream"
+            } else {
+                ""
+            };
+            return wrong(&format!("leave out the scheme and the path: `{host}`{tls}"));
         }
         if let Ok(address) = text.parse::<SocketAddr>() {
             return match address {

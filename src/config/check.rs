@@ -95,6 +95,7 @@ impl Names {
 
 fn upstream(name: String, entry: Spot<UpstreamEntry>, reader: &mut Reader<'_>) -> Option<Upstream> {
     let entry = entry.value;
+    let tls = entry.tls.0.map(|tls| tls.value.build(reader));
     let mut backends: Vec<Backend> = Vec::new();
     for Spot { place, value } in entry.backends.0 {
         let backend = value.0.backend();
@@ -113,6 +114,11 @@ remove it, and give the other a higher `weight` for more requests",
                 ),
             );
         }
+        if let (Some(place), Some(tls)) = (&place, &tls)
+            && let Some(message) = tls.complaint(&backend.address)
+        {
+            reader.fault_at(place, message);
+        }
         backends.push(backend);
     }
     let health_check = match entry.health_check.0 {
@@ -129,5 +135,6 @@ remove it, and give the other a higher `weight` for more requests",
         retry: entry.retry.0,
         timeouts: entry.timeouts,
         connections: entry.connections,
+        tls,
     })
 }

@@ -1,15 +1,12 @@
 //! From a path to text: what can be wrong before there is any YAML.
 
 use super::diagnostic::{Fault, Faults, Position};
+use super::surroundings::{self, LARGEST, Surroundings};
 use super::{Checked, Config, Vocabulary, parse_with};
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// No sensible file comes near this; without a bound, `-c /dev/zero` would fill the memory.
-const LARGEST: u64 = 4 << 20;
-
-/// Reads and checks the file at `path`, with this process's environment.
+/// Reads and checks the file at `path`, with this process's environment, and the files that it names.
 ///
 /// # Errors
 /// When it cannot be read, is not UTF-8 text, or has faults; all of them at once.
@@ -23,12 +20,12 @@ pub fn load(path: &Path) -> Result<Checked<Config>, Faults> {
 /// When it cannot be read, is not UTF-8 text, or has faults; all of them at once.
 pub fn load_with(path: &Path, vocabulary: &Vocabulary) -> Result<Checked<Config>, Faults> {
     let name = path.display().to_string();
-    let bytes = read(path).map_err(|message| {
+    let bytes = surroundings::read(path).map_err(|error| {
         Faults::one(Fault {
             file: name.clone(),
             position: None,
             path: String::new(),
-            message,
+            message: explain(&error),
         })
     })?;
     let text = decode(&bytes).map_err(|(position, message)| {
@@ -39,22 +36,13 @@ pub fn load_with(path: &Path, vocabulary: &Vocabulary) -> Result<Checked<Config>
             message,
         })
     })?;
-    let environment = |variable: &str| std::env::var(variable).ok();
-    parse_with(&name, text, &environment, vocabulary)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-        .map_err(|error| explain(&error))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(format!(
-            "this file is larger than {} MiB; name a configuration file",
-            LARGEST >> 20
-        ));
-    }
-    Ok(bytes)
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let surroundings = Surroundings {
+        environment: &|variable| std::env::var(variable).ok(),
+        files: &|named| surroundings::read(&folder.join(named)),
+        vocabulary,
+    };
+    parse_with(&name, text, &surroundings)
 }
 
 fn explain(error: &io::Error) -> String {
@@ -64,6 +52,10 @@ fn explain(error: &io::Error) -> String {
         ErrorKind::PermissionDenied => {
             "this user may not read the file; change its permissions".to_owned()
         }
+        ErrorKind::FileTooLarge => format!(
+            "this file is larger than {} MiB; name a configuration file",
+            LARGEST >> 20
+        ),
         _ => format!("the file cannot be read: {error}; check the path after `-c`"),
     }
 }

@@ -5,10 +5,11 @@
 //! what no key can see alone, and gives the `Config`. No step stops at a fault: an operator who mends a file at night
 //! sees all faults at once, each with its line and column, and what to do.
 //!
-//! Past this room no text still holds a host, duration, policy or expression. Nothing here looks at the network, the
-//! clock, or any file but the one named; the environment comes in as an argument.
+//! Past this room no text still holds a host, duration, policy or expression. Nothing here looks at the network or the
+//! clock; the environment, and the files that the configuration names, come in as arguments.
 
 mod backend;
+mod backend_tls;
 mod balance;
 mod block;
 mod check;
@@ -28,6 +29,7 @@ mod load;
 mod log;
 mod outlier;
 mod pattern;
+mod pem_file;
 mod percent;
 mod read;
 mod reader;
@@ -41,6 +43,7 @@ mod shorthand;
 mod slow_start;
 mod spot;
 mod status;
+mod surroundings;
 mod syntax;
 mod text;
 mod tree;
@@ -49,6 +52,7 @@ mod vocabulary;
 mod word;
 
 pub use backend::{Backend, BackendAddress, State};
+pub use backend_tls::{Tls, Trust};
 pub use balance::{Balance, Hash, HashKey, MaxLoad};
 pub use block::duration;
 pub(crate) use diagnostic::text_of_panic;
@@ -70,6 +74,7 @@ pub use schema::{paths, schema, schema_with};
 pub use server::{Server, Shutdown, Threads};
 pub use slow_start::SlowStart;
 pub use status::StatusRanges;
+pub use surroundings::Surroundings;
 pub use upstream::{Connections, Timeouts, Upstream};
 pub use vocabulary::{Own, Refusal, Vocabulary};
 
@@ -78,6 +83,7 @@ use ipnet::IpNet;
 use read::Read;
 use reader::Reader;
 use std::ops::Deref;
+use std::time::SystemTime;
 use tree::Value;
 
 /// A whole file, typed.
@@ -107,6 +113,17 @@ pub struct Config {
     pub routes: Vec<Route>,
 }
 
+impl Config {
+    /// What is no fault, and yet should be known, as of `now`: one line each, with the way to the key.
+    pub fn warnings(&self, now: SystemTime) -> Vec<String> {
+        let upstreams = self.upstreams.iter();
+        upstreams
+            .filter_map(|upstream| Some((&upstream.name, upstream.tls.as_ref()?)))
+            .flat_map(|(name, tls)| tls.warnings(&format!("upstreams.{name}.tls"), now))
+            .collect()
+    }
+}
+
 /// A configuration that has passed every check; only this module makes one.
 #[derive(Clone, Debug)]
 pub struct Checked<T>(T);
@@ -126,7 +143,7 @@ impl<T> Deref for Checked<T> {
     }
 }
 
-/// Reads and checks `text`. `name` is the file's, for messages; `environment` gives the value of a variable.
+/// As [`parse_with`], where there are no other files: a key that names one is a fault.
 ///
 /// # Errors
 /// When there are faults; all of them at once.
@@ -135,18 +152,22 @@ pub fn parse(
     text: &str,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Checked<Config>, Faults> {
-    parse_with(name, text, environment, &Vocabulary::default())
+    let vocabulary = Vocabulary::default();
+    let surroundings = Surroundings {
+        environment,
+        ..Surroundings::nothing_but(&vocabulary)
+    };
+    parse_with(name, text, &surroundings)
 }
 
-/// As [`parse`], for a program with words of its own.
+/// Reads and checks `text`. `name` is the file's, for messages.
 ///
 /// # Errors
 /// When there are faults; all of them at once.
 pub fn parse_with(
     name: &str,
     text: &str,
-    environment: &dyn Fn(&str) -> Option<String>,
-    vocabulary: &Vocabulary,
+    surroundings: &Surroundings<'_>,
 ) -> Result<Checked<Config>, Faults> {
     let unreadable = |(position, message)| {
         Faults::one(Fault {
@@ -164,7 +185,7 @@ pub fn parse_with(
         let message = "the file is empty; start with `listeners:`, `upstreams:` and `routes:`";
         return Err(unreadable((Position::START, message.to_owned())));
     }
-    let mut reader = Reader::new(environment, vocabulary);
+    let mut reader = Reader::new(surroundings);
     let config =
         file::File::read(&tree, &mut reader).and_then(|file| check::check(file, &mut reader));
     let findings = reader.into_findings();

@@ -5,14 +5,15 @@
 use super::diagnostic::{Finding, Place, closest};
 use super::environment::{self, Dollar};
 use super::schema::NOT_BUILT;
+use super::surroundings::{Surroundings, content};
 use super::tree::{Tree, Value};
 use super::vocabulary::Vocabulary;
 use std::borrow::Cow;
+use std::path::Path;
 
 /// Walks the tree: knows the way so far, and keeps what was found wrong.
 pub(super) struct Reader<'e> {
-    environment: &'e dyn Fn(&str) -> Option<String>,
-    vocabulary: &'e Vocabulary,
+    surroundings: &'e Surroundings<'e>,
     path: String,
     findings: Vec<Finding>,
     /// Ordinals of the sections in which keys were refused.
@@ -20,13 +21,9 @@ pub(super) struct Reader<'e> {
 }
 
 impl<'e> Reader<'e> {
-    pub(super) fn new(
-        environment: &'e dyn Fn(&str) -> Option<String>,
-        vocabulary: &'e Vocabulary,
-    ) -> Self {
+    pub(super) fn new(surroundings: &'e Surroundings<'e>) -> Self {
         Reader {
-            environment,
-            vocabulary,
+            surroundings,
             path: String::new(),
             findings: Vec::new(),
             with_unknown_keys: Vec::new(),
@@ -35,7 +32,7 @@ impl<'e> Reader<'e> {
 
     /// The words that the program adds to the file.
     pub(super) fn vocabulary(&self) -> &'e Vocabulary {
-        self.vocabulary
+        self.surroundings.vocabulary
     }
 
     /// How much was found wrong so far.
@@ -120,9 +117,11 @@ impl<'e> Reader<'e> {
         example: &str,
     ) -> Option<Cow<'t, str>> {
         match &tree.value {
-            Value::Text(text) => environment::substitute(text, dollar, self.environment)
-                .map_err(|message| self.fault(tree, message))
-                .ok(),
+            Value::Text(text) => {
+                environment::substitute(text, dollar, self.surroundings.environment)
+                    .map_err(|message| self.fault(tree, message))
+                    .ok()
+            }
             Value::Bool(_) | Value::Integer(_) | Value::Float(_) if quoted => {
                 let found = tree.value.describe();
                 self.fault(
@@ -139,6 +138,13 @@ impl<'e> Reader<'e> {
                 None
             }
         }
+    }
+
+    /// The content of the file that is named at the present path.
+    pub(super) fn file(&mut self, tree: &Tree, path: &Path) -> Option<Vec<u8>> {
+        content(path, self.surroundings)
+            .map_err(|message| self.fault(tree, message))
+            .ok()
     }
 
     /// Notes that something else than this kind of value was wanted.

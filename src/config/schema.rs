@@ -22,7 +22,6 @@ pub(super) const NOT_BUILT: &[&str] = &[
     "upstreams.*.health_check.grpc",
     "upstreams.*.connections.http2_streams",
     "upstreams.*.protocol",
-    "upstreams.*.tls",
     "upstreams.*.queue",
     "routes[].split",
     "routes[].redirect",

@@ -1,6 +1,7 @@
 //! `upstreams`: named groups of backends, and how they are spoken to.
 
 use super::backend::{Backend, BackendEntry};
+use super::backend_tls::{Tls, TlsEntry};
 use super::balance::Balance;
 use super::collection::AtLeastOne;
 use super::duration::{DAY, MILLISECOND};
@@ -34,6 +35,8 @@ pub struct Upstream {
     pub timeouts: Timeouts,
     /// Connections that are kept for the next request.
     pub connections: Connections,
+    /// How it is spoken to over TLS; without it, in the clear.
+    pub tls: Option<Tls>,
 }
 
 section! {
@@ -55,6 +58,8 @@ section! {
         pub(super) timeouts: Timeouts,
         /// Connections that are kept for the next request, shared by all threads.
         pub(super) connections: Connections,
+        /// TLS towards the backends; `{}` switches it on, `off` is in the clear.
+        pub(super) tls: Short<Option<Spot<TlsEntry>>>,
     }
 }
 

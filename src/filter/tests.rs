@@ -3,7 +3,7 @@
 use super::example::{request, with_facts};
 use super::link::Kind;
 use super::*;
-use crate::config::{Refusal, Vocabulary};
+use crate::config::{Refusal, Surroundings, Vocabulary};
 use allocation_counter::measure;
 use futures::FutureExt;
 use http::{HeaderValue, StatusCode};
@@ -289,7 +289,8 @@ fn a_program_s_filter_is_found_by_its_name() {
     register(&mut vocabulary, "looks", |()| Ok::<_, Refusal>(Looks));
     let file =
         "{listeners: [{address: '127.0.0.1:1'}], routes: [{respond: {}, filters: [{looks: {}}]}]}";
-    let config = crate::config::parse_with("f", file, &|_| None, &vocabulary).unwrap();
+    let config =
+        crate::config::parse_with("f", file, &Surroundings::nothing_but(&vocabulary)).unwrap();
     let built = super::links(&config.routes[0].filters);
     assert_eq!(built.iter().map(Link::name).collect::<Vec<_>>(), ["looks"]);
 }

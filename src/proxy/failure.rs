@@ -8,6 +8,7 @@ use http::StatusCode;
 use pingora_core::{Error, ErrorSource, ErrorType};
 
 use crate::config::Trigger;
+use crate::upstream::{Refusal, RefusalKind};
 
 /// Why a request could not be served as it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,14 @@ pub enum Failure {
     ConnectionTimeout,
     /// The backend cannot be reached.
     Unreachable,
+    /// The backend's certificate was not accepted.
+    TlsCertificate,
+    /// TLS with the backend did not come about.
+    TlsHandshake,
+    /// The backend refused TLS with us.
+    TlsAlert,
+    /// The backend refused TLS with us when the request was on its way already.
+    TlsLateAlert,
     /// The backend closed the connection before its answer had begun.
     ConnectionReset,
     /// The backend sent nothing for too long before its answer began.
@@ -100,6 +109,10 @@ Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,  
             Self::ConnectionRefused  => (502, "connection_refused",        Backend, CONNECT, "The service refused the connection."),
             Self::ConnectionTimeout  => (504, "connection_timeout",        Backend, CONNECT, "The service could not be reached in time."),
             Self::Unreachable        => (502, "destination_ip_unroutable", Backend, CONNECT, "The service cannot be reached."),
+            Self::TlsCertificate     => (502, "tls_certificate_error",     Backend, CONNECT, "The service could not prove who it is."),
+            Self::TlsHandshake       => (502, "tls_protocol_error",        Backend, CONNECT, "There is no secure connection to the service."),
+            Self::TlsAlert           => (502, "tls_alert_received",        Backend, CONNECT, "The service refused a secure connection."),
+            Self::TlsLateAlert       => (502, "tls_alert_received",        Backend, RESET,   "The service refused a secure connection."),
             Self::ConnectionReset    => (502, "connection_terminated",     Backend, RESET,   "The service closed the connection without an answer."),
             Self::ResponseTimeout    => (504, "http_response_timeout",     Backend, TIMEOUT, "The service did not answer in time."),
             Self::WriteTimeout       => (504, "connection_write_timeout",  Backend, TIMEOUT, "The service did not take the request in time."),
@@ -125,12 +138,21 @@ Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,  
 
     /// What a failure to connect to a backend means.
     pub fn of_connecting(error: &Error) -> Self {
+        if let Some(refusal) = Refusal::of(error) {
+            return match refusal.kind {
+                RefusalKind::Certificate => Self::TlsCertificate,
+                RefusalKind::Alert => Self::TlsAlert,
+                RefusalKind::Protocol => Self::TlsHandshake,
+            };
+        }
         use ErrorType::{
-            ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, TLSHandshakeTimedout,
+            ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, InvalidCert,
+            TLSHandshakeFailure, TLSHandshakeTimedout,
         };
         match error.etype() {
             ConnectTimedout | TLSHandshakeTimedout => Self::ConnectionTimeout,
             ConnectRefused | ConnectionClosed => Self::ConnectionRefused,
+            TLSHandshakeFailure | InvalidCert => Self::TlsHandshake,
             ConnectNoRoute => Self::Unreachable,
             _ => Self::Unreachable,
         }
@@ -159,6 +181,11 @@ Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,  
             (ErrorType::ReadTimedout, true) => Self::ResponseStalled,
             (ErrorType::WriteTimedout, _) => Self::WriteTimeout,
             (ErrorType::InvalidHTTPHeader | ErrorType::H1Error, false) => Self::BadResponse,
+            (ErrorType::ReadError | ErrorType::WriteError, false)
+                if Refusal::of(error).is_some() =>
+            {
+                Self::TlsLateAlert
+            }
             (ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError, false) => {
                 Self::ConnectionReset
             }

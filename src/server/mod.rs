@@ -5,11 +5,13 @@
 //! once, heads have a deadline, and the process ends as soon as the last connection is done.
 //!
 //! - `bind`: sockets, before anything else
+//! - `authorities`: whether those of the system can be read
 //! - `front_door`: accept, and one task for each connection
 //! - `connection`, `http1`: what a connection is to Pingora, and the requests on it
 //! - `background`: embedded backends, discovery, health checks
 //! - `shutdown`: from a signal to the end
 
+mod authorities;
 mod background;
 mod bind;
 mod connection;
@@ -61,7 +63,11 @@ pub fn run(config: Checked<Config>) -> Result<(), Failed> {
     // It fails where a provider was installed before, and then there is one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    for warning in config.warnings(clock.wall()) {
+        log::warn!("{warning}");
+    }
     let listeners = bind::all(&config.listeners).map_err(Failed)?;
+    authorities::check(&config)?;
     let access_log = AccessLog::open(&config.access_log, Arc::clone(&clock))
         .map_err(|error| Failed(error.to_string()))?;
     let access_log = Arc::new(access_log);

@@ -135,6 +135,11 @@ impl Backend {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether it is what the operator wrote there. An address that moves from one name to another is asked for another name over TLS.
+    pub(super) fn is(&self, config: &config::Backend) -> bool {
+        self.written == config.address.to_string()
+    }
+
     /// What it is called in `Host`, when it is not to see the client's: the name or address that the operator wrote.
     pub fn host(&self) -> Option<HeaderValue> {
         HeaderValue::from_str(&self.written).ok()

@@ -14,11 +14,13 @@
 //! - `outlier`: what failed requests say of a backend; `slow_start`: how it comes back; `recovery`: both applied
 //! - `retry`: whether a failed attempt is made again; `budget`: how often that may be
 //! - `peer`: from an address to how Pingora connects to it
+//! - `handshake`: why TLS with a backend did not come about
 
 mod backend;
 pub mod balance;
 mod budget;
 mod discovery;
+mod handshake;
 mod health;
 mod outlier;
 mod own;
@@ -35,6 +37,7 @@ mod slow_start;
 mod upstream;
 
 pub use backend::{Backend, Health};
+pub use handshake::{Refusal, RefusalKind};
 pub use health::{Connectors, Watch};
 pub use own::register;
 pub use selection::InFlight;

@@ -5,32 +5,122 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use pingora_core::protocols::tls::CaType;
 use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::utils::tls::{CertKey, WrappedX509, parse_x509};
 
-use crate::config;
+use crate::config::{self, BackendAddress, Trust};
+use crate::tls::{Authorities, Certificates, Identity};
 
-/// The way to `address` under the settings of `upstream`.
-pub(super) fn template(upstream: &config::Upstream, address: SocketAddr) -> HttpPeer {
-    let mut peer = HttpPeer::new(address, false, String::new());
-    // Connections are shared by all requests to one upstream, and by no other upstream.
-    peer.group_key = group(&upstream.name);
-    let options = &mut peer.options;
-    options.connection_timeout = Some(upstream.timeouts.connect);
-    options.total_connection_timeout = Some(upstream.timeouts.connect);
-    // Pingora has one timeout for all reads. It keeps the longer one; the proxy keeps the shorter one itself.
-    options.read_timeout = Some(upstream.timeouts.response.max(upstream.timeouts.read));
-    options.write_timeout = Some(upstream.timeouts.write);
-    // What a client nominates in `Connection` is taken out by our own rules: Pingora would refuse some of these requests.
-    options
-        .http_upstream_request_policy
-        .strip_connection_nominated = false;
-    options.idle_timeout = Some(upstream.connections.idle);
-    peer
+/// The one authority where nothing is verified: Pingora makes no verifier without any, also for one that does not verify, and a small
+/// container has none of its own. Its key was thrown away, and it is never asked.
+const NOBODY: &[u8] = include_bytes!("nobody.pem");
+
+/// How the backends of one upstream are connected to.
+pub(super) struct Peers {
+    group: u64,
+    tls: Option<Tls>,
 }
 
-fn group(upstream: &str) -> u64 {
+/// What all peers of an upstream share, in Pingora's form.
+struct Tls {
+    authorities: Option<Arc<CaType>>,
+    identity: Option<Arc<CertKey>>,
+}
+
+impl Peers {
+    pub(super) fn new(upstream: &config::Upstream) -> Self {
+        Self {
+            group: group(upstream),
+            tls: upstream.tls.as_ref().map(Tls::new),
+        }
+    }
+
+    /// The way to `address` under the settings of `upstream`; `written` is what the operator called it.
+    pub(super) fn template(
+        &self,
+        upstream: &config::Upstream,
+        address: SocketAddr,
+        written: &BackendAddress,
+    ) -> HttpPeer {
+        let name = upstream.tls.as_ref().map(|tls| tls.name_of(written));
+        let mut peer = HttpPeer::new(address, name.is_some(), name.unwrap_or_default());
+        peer.group_key = self.group;
+        let options = &mut peer.options;
+        // The second one is for TCP and TLS together.
+        options.connection_timeout = Some(upstream.timeouts.connect);
+        options.total_connection_timeout = Some(upstream.timeouts.connect);
+        // Pingora has one timeout for all reads. It keeps the longer one; the proxy keeps the shorter one itself.
+        options.read_timeout = Some(upstream.timeouts.response.max(upstream.timeouts.read));
+        options.write_timeout = Some(upstream.timeouts.write);
+        // What a client nominates in `Connection` is taken out by our own rules: Pingora would refuse some of these requests.
+        options
+            .http_upstream_request_policy
+            .strip_connection_nominated = false;
+        options.idle_timeout = Some(upstream.connections.idle);
+        if let (Some(shared), Some(tls)) = (&self.tls, &upstream.tls) {
+            options.verify_cert = tls.trust != Trust::Anybody;
+            options.ca.clone_from(&shared.authorities);
+            peer.client_cert_key.clone_from(&shared.identity);
+        }
+        peer
+    }
+}
+
+impl Tls {
+    fn new(tls: &config::Tls) -> Self {
+        Self {
+            authorities: match &tls.trust {
+                Trust::System => None,
+                Trust::These(authorities) => Some(in_pingoras_form(authorities.certificates())),
+                Trust::Anybody => Authorities::from_pem(NOBODY)
+                    .ok()
+                    .map(|nobody| in_pingoras_form(nobody.certificates())),
+            },
+            identity: tls.identity.as_ref().map(|identity| {
+                let certificates = identity.certificates.iter();
+                let certificates = certificates.map(|certificate| certificate.to_vec());
+                let key = identity.key.secret_der().to_vec();
+                Arc::new(CertKey::new(certificates.collect(), key))
+            }),
+        }
+    }
+}
+
+/// It panics on what is no certificate; these are.
+fn in_pingoras_form(certificates: &Certificates) -> Arc<CaType> {
+    certificates
+        .iter()
+        .map(|certificate| WrappedX509::new(certificate.to_vec(), parse_x509))
+        .collect()
+}
+
+/// Connections are shared by all requests to one upstream, and by no other upstream; nor by the same one with other settings of TLS, whose
+/// certificates and authorities Pingora does not look at when it takes a connection from its pool.
+fn group(upstream: &config::Upstream) -> u64 {
     let mut hasher = DefaultHasher::new();
-    upstream.hash(&mut hasher);
+    upstream.name.hash(&mut hasher);
+    let Some(tls) = &upstream.tls else {
+        return hasher.finish();
+    };
+    let hash = |certificates: &Certificates, hasher: &mut DefaultHasher| {
+        certificates
+            .iter()
+            .for_each(|certificate| certificate.hash(hasher));
+    };
+    match &tls.trust {
+        Trust::System => "system".hash(&mut hasher),
+        Trust::These(authorities) => hash(authorities.certificates(), &mut hasher),
+        Trust::Anybody => "anybody".hash(&mut hasher),
+    }
+    if let Some(Identity { certificates, key }) = &tls.identity {
+        hash(certificates, &mut hasher);
+        key.secret_der().hash(&mut hasher);
+    }
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use evenkeel::config::{self, Config};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 const REFERENCE: &str = "conf/reference.yaml";
 
@@ -13,7 +14,12 @@ fn reference() -> Value {
 }
 
 fn load(file: &Value) -> Result<Config, config::Faults> {
-    config::parse(REFERENCE, &file.to_string(), &|_| None).map(config::Checked::into_inner)
+    let surroundings = config::Surroundings {
+        environment: &|_| None,
+        files: &|path| fs::read(Path::new("conf").join(path)),
+        vocabulary: &config::Vocabulary::default(),
+    };
+    config::parse_with(REFERENCE, &file.to_string(), &surroundings).map(config::Checked::into_inner)
 }
 
 /// A place in the reference: the way to it in the file, and the schema's path.

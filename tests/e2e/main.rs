@@ -21,3 +21,4 @@ mod routing;
 mod shipped_files;
 mod stopping;
 mod support;
+mod upstream_tls;

@@ -5,6 +5,7 @@ use pingora_proxy::Session;
 
 use crate::proxy::failure::{Failure, Fault};
 use crate::proxy::{Ctx, Proxy, record, stall};
+use crate::upstream::Refusal;
 
 /// Reports the request.
 pub(in crate::proxy) fn report(
@@ -71,7 +72,10 @@ fn log_failure(session: &Session, error: Option<&Error>, ctx: &Ctx, failure: Fai
             .unwrap_or("-"),
         error
             .filter(|_| failure != Failure::NoBackend)
-            .map(|error| format!(": {error}"))
+            .map(|error| match Refusal::of(error) {
+                Some(refusal) => format!(": {refusal}"),
+                None => format!(": {error}"),
+            })
             .unwrap_or_default(),
     );
 }

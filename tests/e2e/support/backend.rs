@@ -2,44 +2,70 @@
 //! byte. A well-behaved server cannot break off in the middle of a head.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use socket2::SockRef;
 
 use super::DEADLINE;
 use super::client::{find, header_lines, values};
+use super::tls::{self, Handshake, TlsStream};
 
 pub(crate) struct Backend {
     address: SocketAddr,
     requests: Requests,
+    handshakes: Handshakes,
     is_over: Arc<AtomicBool>,
 }
 
 type Requests = Arc<Mutex<Vec<Request>>>;
+type Handshakes = Arc<Mutex<Vec<Handshake>>>;
 
 impl Backend {
     /// Runs `script` on a thread of its own for each connection.
     pub(crate) fn start(script: impl Fn(&mut Conversation) + Send + Sync + 'static) -> Self {
+        Self::listen(None, script)
+    }
+
+    /// The same over TLS; the script begins when the handshake is done, and not at all when it fails.
+    pub(crate) fn start_tls(
+        config: ServerConfig,
+        script: impl Fn(&mut Conversation) + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen(Some(Arc::new(config)), script)
+    }
+
+    fn listen(
+        tls: Option<Arc<ServerConfig>>,
+        script: impl Fn(&mut Conversation) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let backend = Self {
             address: listener.local_addr().unwrap(),
             requests: Requests::default(),
+            handshakes: Handshakes::default(),
             is_over: Arc::default(),
         };
         let (requests, is_over) = (Arc::clone(&backend.requests), Arc::clone(&backend.is_over));
+        let handshakes = Arc::clone(&backend.handshakes);
         let script = Arc::new(script);
         thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
                 if is_over.load(Ordering::Relaxed) {
                     return;
                 }
-                let mut conversation = Conversation::new(stream, Arc::clone(&requests));
-                let script = Arc::clone(&script);
-                thread::spawn(move || script(&mut conversation));
+                let (tls, script) = (tls.clone(), Arc::clone(&script));
+                let (requests, handshakes) = (Arc::clone(&requests), Arc::clone(&handshakes));
+                thread::spawn(move || {
+                    let begun = Conversation::begin(stream, tls.as_ref(), requests, &handshakes);
+                    if let Some(mut conversation) = begun {
+                        script(&mut conversation);
+                    }
+                });
             }
         });
         backend
@@ -49,11 +75,15 @@ impl Backend {
     pub(crate) fn answering<T: AsRef<[u8]>>(
         answer: impl Fn(&Request) -> T + Send + Sync + 'static,
     ) -> Self {
-        Self::start(move |conversation| {
-            while let Some(request) = conversation.request() {
-                conversation.send(answer(&request));
-            }
-        })
+        Self::listen(None, answer_each(answer))
+    }
+
+    /// The same over TLS.
+    pub(crate) fn answering_tls<T: AsRef<[u8]>>(
+        config: ServerConfig,
+        answer: impl Fn(&Request) -> T + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_tls(config, answer_each(answer))
     }
 
     /// Takes the request and says nothing until the proxy gives up.
@@ -89,6 +119,11 @@ impl Backend {
         self.requests.lock().unwrap().clone()
     }
 
+    /// The handshakes that were completed so far, one for each connection over TLS.
+    pub(crate) fn handshakes(&self) -> Vec<Handshake> {
+        self.handshakes.lock().unwrap().clone()
+    }
+
     /// How many of them were for `target`.
     pub(crate) fn asked_for(&self, target: &str) -> usize {
         let requests = self.requests();
@@ -107,23 +142,70 @@ impl Drop for Backend {
     }
 }
 
+/// A script that answers every request.
+fn answer_each<T: AsRef<[u8]>>(
+    answer: impl Fn(&Request) -> T + Send + Sync + 'static,
+) -> impl Fn(&mut Conversation) + Send + Sync + 'static {
+    move |conversation| {
+        while let Some(request) = conversation.request() {
+            conversation.send(answer(&request));
+        }
+    }
+}
+
 /// One connection from the proxy.
 pub(crate) struct Conversation {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    /// What is below the stream.
+    socket: TcpStream,
     unread: Vec<u8>,
     requests: Requests,
 }
 
+trait Stream: Read + Write {
+    /// Says that nothing more will come.
+    fn end(&mut self);
+}
+
+impl Stream for TcpStream {
+    fn end(&mut self) {
+        let _ = self.shutdown(Shutdown::Write);
+    }
+}
+
+impl Stream for TlsStream {
+    fn end(&mut self) {
+        self.conn.send_close_notify();
+        let _ = self.flush();
+    }
+}
+
 impl Conversation {
-    fn new(stream: TcpStream, requests: Requests) -> Self {
+    /// `None` when TLS was wanted and did not come about.
+    fn begin(
+        socket: TcpStream,
+        tls: Option<&Arc<ServerConfig>>,
+        requests: Requests,
+        handshakes: &Handshakes,
+    ) -> Option<Self> {
         // A proxy that forgets to close must not keep the test's threads.
-        stream.set_read_timeout(Some(DEADLINE * 4)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self {
+        socket.set_read_timeout(Some(DEADLINE * 4)).unwrap();
+        socket.set_nodelay(true).unwrap();
+        let below = socket.try_clone().unwrap();
+        let stream: Box<dyn Stream> = match tls {
+            None => Box::new(socket),
+            Some(config) => {
+                let (stream, handshake) = tls::accept(config, socket)?;
+                handshakes.lock().unwrap().push(handshake);
+                Box::new(stream)
+            }
+        };
+        Some(Self {
             stream,
+            socket: below,
             unread: Vec::new(),
             requests,
-        }
+        })
     }
 
     /// The next request with its body; `None` when the proxy has closed.
@@ -151,6 +233,7 @@ impl Conversation {
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         // The proxy may have gone; the test sees that at its own end.
         let _ = self.stream.write_all(bytes.as_ref());
+        let _ = self.stream.flush();
     }
 
     /// Waits until these bytes have come.
@@ -163,9 +246,14 @@ impl Conversation {
         while self.read_more().is_some() {}
     }
 
+    /// Says that nothing more will come, in TLS's own way where it is spoken.
+    pub(crate) fn end(&mut self) {
+        self.stream.end();
+    }
+
     /// Closes the connection in the way that a crashed machine's kernel does.
     pub(crate) fn reset(&mut self) {
-        SockRef::from(&self.stream)
+        SockRef::from(&self.socket)
             .set_linger(Some(Duration::ZERO))
             .unwrap();
     }

@@ -7,13 +7,15 @@ mod hello;
 mod lines;
 mod load;
 mod proxy;
+mod tls;
 mod unwilling;
 
-pub(crate) use backend::{Backend, Request, ok, ports};
+pub(crate) use backend::{Backend, Conversation, Request, ok, ports};
 pub(crate) use client::{Answer, Client, ask, get, get_with, refuses};
 pub(crate) use hello::HelloBackend;
 pub(crate) use load::Load;
 pub(crate) use proxy::{Proxy, evenkeel, example, in_front_of, output_of, upstream_of, write_file};
+pub(crate) use tls::{Authority, Certificate, expired};
 pub(crate) use unwilling::{FullBackend, RefusingBackend};
 
 use std::time::Duration;
