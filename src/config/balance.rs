@@ -5,6 +5,7 @@
 //! all of them would go to one backend. Such variables are refused here, as is a key without any.
 
 use super::collection::only_entry;
+use super::early::late_variable;
 use super::environment::Dollar;
 use super::percent;
 use super::read::{Read, Show, Word};
@@ -14,7 +15,7 @@ use super::section::section;
 use super::tree::{Tree, Value};
 use super::vocabulary::Own;
 use super::word::{show_word, word_of};
-use crate::template::{Kind, TABLE, Template, Variable};
+use crate::template::Template;
 use serde_json::json;
 use std::num::NonZeroU32;
 
@@ -174,11 +175,10 @@ impl Word for HashKey {
 
     fn parse(text: &str) -> Result<Self, String> {
         let template = Template::parse(text).map_err(|error| error.to_string())?;
-        if let Some(early) = template.variables().find(|variable| !is_known(variable)) {
+        if let Some(late) = late_variable(&template, |_| false) {
             return Err(format!(
-                "${} is not known yet when a backend is picked; \
-write a variable of the request, such as $remote_addr or $http_NAME",
-                name(early)
+                "${late} is not known yet when a backend is picked; \
+write a variable of the request, such as $remote_addr or $http_NAME"
             ));
         }
         if template.variables().next().is_none() {
@@ -189,75 +189,6 @@ write a variable, such as $remote_addr"
         }
         Ok(HashKey(template))
     }
-}
-
-/// Whether a variable has its value before the first attempt.
-fn is_known(variable: &Variable) -> bool {
-    use Variable as V;
-    match variable {
-        V::Host
-        | V::RequestHeader(_)
-        | V::Cookie(_)
-        | V::Argument(_)
-        | V::Arguments
-        | V::Path
-        | V::RequestTarget
-        | V::RequestMethod
-        | V::Scheme
-        | V::ServerPort
-        | V::ServerProtocol
-        | V::ClientAddress
-        | V::ClientPort
-        | V::PeerAddress
-        | V::ForwardedFor
-        | V::RequestId
-        | V::Hostname
-        | V::Listener
-        | V::Route
-        | V::Upstream => true,
-        V::UpstreamAddress
-        | V::UpstreamStatus
-        | V::UpstreamConnectTime
-        | V::UpstreamHeaderTime
-        | V::UpstreamResponseTime
-        | V::Attempts
-        | V::Status
-        | V::BytesSent
-        | V::BodyBytesSent
-        | V::RequestLength
-        | V::RequestTime
-        | V::Milliseconds
-        | V::TimeIso8601
-        | V::TimeLocal
-        | V::Error
-        | V::SentHeader(_)
-        | V::UpstreamHeader(_) => false,
-    }
-}
-
-/// What the variable is called, without `$`.
-fn name(variable: &Variable) -> String {
-    use Variable as V;
-    let matching = TABLE
-        .iter()
-        .find_map(|entry| match (&entry.kind, variable) {
-            (Kind::Fixed(fixed), variable) if fixed == variable => Some(entry.name.to_owned()),
-            (
-                Kind::Header(make),
-                V::RequestHeader(header) | V::SentHeader(header) | V::UpstreamHeader(header),
-            ) if make(header.clone()) == *variable => Some(format!(
-                "{}{}",
-                entry.name,
-                header.as_str().replace('-', "_")
-            )),
-            (Kind::Name(make), V::Cookie(name) | V::Argument(name))
-                if make(name.clone()) == *variable =>
-            {
-                Some(format!("{}{name}", entry.name))
-            }
-            _ => None,
-        });
-    matching.unwrap_or_default()
 }
 
 impl Word for MaxLoad {

@@ -7,7 +7,9 @@ use super::header::WrittenHeader;
 use super::host::HostPattern;
 use super::pattern::{HeaderPattern, PathPattern, QueryPattern, ValuePattern};
 use super::reader::Reader;
+use super::redirect::Redirect;
 use super::section::section;
+use super::split::{Split, WrittenSplit};
 use super::spot::{Entry, Spot};
 use super::text::Name;
 use crate::semantics::forwarded;
@@ -55,6 +57,10 @@ pub struct Match {
 pub enum Action {
     /// It goes to this upstream, an index into `Config::upstreams`.
     Upstream(usize),
+    /// It goes to one of several upstreams.
+    Split(Split),
+    /// The client is sent elsewhere.
+    Redirect(Redirect),
     /// It is answered here.
     Respond(Respond),
 }
@@ -71,8 +77,8 @@ pub struct Respond {
 }
 
 section! {
-    /// Which requests go where. The most specific route wins, wherever it stands. Exactly one of `upstream` and
-    /// `respond` stands in it.
+    /// Which requests go where. The most specific route wins, wherever it stands. Exactly one of `upstream`, `split`,
+    /// `redirect` and `respond` stands in it.
     pub(super) struct RouteEntry {
         /// Send the request to this upstream.
         pub(super) upstream: Entry<Name>,
@@ -86,6 +92,10 @@ section! {
         pub(super) forwarded: Overrides,
         /// What its requests pass, in order.
         pub(super) filters: Vec<Filter>,
+        /// Share the requests among these upstreams: `[{ upstream: stable, weight: 95 }, { upstream: canary, weight: 5 }]`.
+        pub(super) split: Entry<WrittenSplit>,
+        /// Send the client elsewhere.
+        pub(super) redirect: Entry<Redirect>,
         /// Answer the request here.
         pub(super) respond: Entry<RespondEntry>,
     }

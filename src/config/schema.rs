@@ -23,8 +23,6 @@ pub(super) const NOT_BUILT: &[&str] = &[
     "upstreams.*.connections.http2_streams",
     "upstreams.*.protocol",
     "upstreams.*.queue",
-    "routes[].split",
-    "routes[].redirect",
 ];
 
 /// The JSON Schema of the file (draft 2020-12).

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use crate::config::{Checked, Config, Respond, WrittenHeader};
+use crate::config::{Checked, Config, Redirect, Respond, WrittenHeader};
 use crate::filter::{self, Chain, Links};
 use crate::route::Table;
 use crate::semantics::client_ip::TrustedProxies;
 use crate::semantics::forwarded;
-use crate::upstream::Upstream;
+use crate::upstream::{Split, Upstream};
 use crate::{clock::Clock, config};
 
 /// One loaded configuration.
@@ -52,6 +52,10 @@ pub struct Route {
 pub enum Action {
     /// To one of the upstream's backends.
     Upstream(Arc<Upstream>),
+    /// To one of several upstreams.
+    Split(Split),
+    /// Elsewhere: the client is told where.
+    Redirect(Redirect),
     /// Nowhere: the answer is in the configuration.
     Respond(Respond),
 }
@@ -110,6 +114,14 @@ impl Route {
     fn new(route: config::Route, upstreams: &[Arc<Upstream>]) -> Option<Self> {
         let action = match route.action {
             config::Action::Upstream(index) => Action::Upstream(Arc::clone(upstreams.get(index)?)),
+            config::Action::Split(split) => {
+                let way = |(index, weight): &(usize, u32)| {
+                    Some((Arc::clone(upstreams.get(*index)?), *weight))
+                };
+                let key = split.key.map(|key| key.0);
+                Action::Split(Split::new(split.between.iter().filter_map(way), key))
+            }
+            config::Action::Redirect(redirect) => Action::Redirect(redirect),
             config::Action::Respond(respond) => Action::Respond(respond),
         };
         Some(Self {

@@ -26,6 +26,7 @@ pub mod framing;
 pub mod head;
 pub mod headers;
 pub mod hop_by_hop;
+pub mod location;
 pub mod path;
 pub mod request_id;
 pub mod rfc7239;

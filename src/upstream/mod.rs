@@ -11,6 +11,7 @@
 //! - `discovery`: from what the operator wrote to addresses
 //! - `roster`: the backends there are at this moment
 //! - `health`: the active checks
+//! - `split`: one route's requests, shared among several upstreams
 //! - `outlier`: what failed requests say of a backend; `slow_start`: how it comes back; `recovery`: both applied
 //! - `retry`: whether a failed attempt is made again; `budget`: how often that may be
 //! - `peer`: from an address to how Pingora connects to it
@@ -30,6 +31,7 @@ pub mod retry;
 mod roster;
 mod selection;
 mod slow_start;
+mod split;
 #[expect(
     clippy::module_inception,
     reason = "an upstream is what this room is about"
@@ -41,4 +43,5 @@ pub use handshake::{Refusal, RefusalKind};
 pub use health::{Connectors, Watch};
 pub use own::register;
 pub use selection::InFlight;
+pub use split::Split;
 pub use upstream::Upstream;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod access_log;
+mod actions;
 mod balancing;
 mod command_line;
 mod configuration;

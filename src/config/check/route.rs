@@ -3,7 +3,9 @@
 use super::Names;
 use crate::config::diagnostic::{Place, closest};
 use crate::config::reader::Reader;
+use crate::config::redirect::Redirect;
 use crate::config::route::{Action, Match, MatchEntry, RespondEntry, Route, RouteEntry};
+use crate::config::split::WrittenSplit;
 use crate::config::spot::{Entry, Spot};
 use crate::config::text::Name;
 use crate::config::word::alternatives;
@@ -52,7 +54,13 @@ pub(super) fn route(
             Some(matches.build())
         }
     };
-    let action = action(&place, entry.upstream, entry.respond, names, reader);
+    let actions = Actions {
+        upstream: entry.upstream,
+        split: entry.split,
+        redirect: entry.redirect,
+        respond: entry.respond,
+    };
+    let action = action(&place, actions, names, reader);
     Some(Route {
         label: name.clone().unwrap_or_else(|| format!("routes[{index}]")),
         name,
@@ -82,43 +90,72 @@ fn listener_names(matches: &MatchEntry, names: &Names, reader: &mut Reader<'_>) 
     }
 }
 
+/// What a route says about what becomes of its requests.
+struct Actions {
+    upstream: Entry<Name>,
+    split: Entry<WrittenSplit>,
+    redirect: Entry<Redirect>,
+    respond: Entry<RespondEntry>,
+}
+
 fn action(
     place: &Place,
-    upstream: Entry<Name>,
-    respond: Entry<RespondEntry>,
+    actions: Actions,
     names: &Names,
     reader: &mut Reader<'_>,
 ) -> Option<Action> {
-    match (upstream.place(), respond.place()) {
-        (None, None) if reader.has_unknown_keys(place) => {}
-        (None, None) => reader.fault_at(
-            place,
-            "nothing says what becomes of the request; \
-add `upstream: NAME` or `respond: { status: 404 }`",
-        ),
-        (Some(_), Some(respond)) => reader.fault_at(
-            respond,
-            "`upstream` stands here already; \
-a route does one thing, keep one of the two",
-        ),
-        _ => {}
-    }
-    let respond = respond.value().map(|respond| respond.build(reader));
-    if let Entry::Given(place, name) = upstream {
+    only_one(place, &actions, reader);
+    let find = |place: &Place, name: &Name, reader: &mut Reader<'_>| {
         let found = names.upstreams.iter().position(|known| *known == name.0);
         if found.is_none() {
+            let advice = advice(&name.0, &names.upstreams);
             reader.fault_at(
-                &place,
-                format!(
-                    "no upstream is called {:?}; {}",
-                    name.0,
-                    advice(&name.0, &names.upstreams)
-                ),
+                place,
+                format!("no upstream is called {:?}; {advice}", name.0),
             );
         }
-        return found.map(Action::Upstream);
+        found
+    };
+    let respond = actions.respond.value().map(|respond| respond.build(reader));
+    let redirect = actions.redirect.value();
+    if let Entry::Given(place, name) = actions.upstream {
+        return find(&place, &name, reader).map(Action::Upstream);
     }
-    respond.map(Action::Respond)
+    if let Entry::Given(place, split) = actions.split {
+        return split.build(&place, reader, find).map(Action::Split);
+    }
+    redirect
+        .map(Action::Redirect)
+        .or(respond.map(Action::Respond))
+}
+
+/// Refuses a route that does nothing, and all but the first of several things that it does.
+fn only_one(place: &Place, actions: &Actions, reader: &mut Reader<'_>) {
+    let written = [
+        ("upstream", actions.upstream.place()),
+        ("split", actions.split.place()),
+        ("redirect", actions.redirect.place()),
+        ("respond", actions.respond.place()),
+    ];
+    let mut written = written
+        .into_iter()
+        .filter_map(|(key, place)| Some((key, place?)));
+    let Some((first, _)) = written.next() else {
+        if !reader.has_unknown_keys(place) {
+            reader.fault_at(
+                place,
+                "nothing says what becomes of the request; \
+add `upstream: NAME` or `respond: { status: 404 }`",
+            );
+        }
+        return;
+    };
+    for (_, place) in written {
+        reader.fault_at(
+            place,
+            format!("`{first}` stands here already; a route does one thing, keep one of the two"),
+        );
+    }
 }
 
 /// What to do about a name that is not there: the one that was probably meant, or all there are.

@@ -4,15 +4,17 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pingora_core::Result;
 use pingora_proxy::Session;
 
+use crate::config::Respond;
 use crate::proxy::failure::Failure;
-use crate::proxy::{Ctx, Proxy, filters, reply};
+use crate::proxy::{Ctx, Proxy, filters, record, reply};
 use crate::route;
 use crate::runtime::Action;
-use crate::semantics::{client_ip, request_id};
+use crate::semantics::{client_ip, location, request_id};
+use crate::template::Template;
 
 /// Between two reads of a request's body.
 const BODY_DEADLINE: Duration = Duration::from_secs(60);
@@ -48,11 +50,51 @@ pub(in crate::proxy) async fn handle(
             ctx.upstream = Some(upstream);
             Ok(false)
         }
+        Action::Split(split) => {
+            let key = render(proxy, session, ctx, split.key());
+            let upstream = split.choose(&key).cloned();
+            ctx.upstream = upstream;
+            Ok(false)
+        }
+        Action::Redirect(redirect) => {
+            let to = render(proxy, session, ctx, Some(&redirect.to.0));
+            let respond = to_elsewhere(redirect.status.0, &to);
+            reply::send_configured(proxy, session, ctx, &respond).await?;
+            Ok(true)
+        }
         Action::Respond(respond) => {
             let respond = respond.clone();
             reply::send_configured(proxy, session, ctx, &respond).await?;
             Ok(true)
         }
+    }
+}
+
+/// The text of a template for this request; empty without one.
+fn render(proxy: &Proxy, session: &Session, ctx: &Ctx, template: Option<&Template>) -> Vec<u8> {
+    let mut text = Vec::new();
+    if let Some(template) = template {
+        record::read(proxy, session, ctx, proxy.clock.now(), |record| {
+            template.render(record, &mut text);
+        });
+    }
+    text
+}
+
+/// The answer that sends the client to where `rendered` says.
+fn to_elsewhere(status: StatusCode, rendered: &[u8]) -> Respond {
+    let place = location::reference(rendered);
+    let body = format!("{status}: {}\n", String::from_utf8_lossy(&place));
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    // What is in a reference can be in a header.
+    let place = HeaderValue::from_bytes(&place).unwrap_or(HeaderValue::from_static("/"));
+    Respond {
+        status,
+        headers: vec![
+            (header::LOCATION, "Location".to_owned(), place),
+            (header::CONTENT_TYPE, "Content-Type".to_owned(), plain),
+        ],
+        body: body.into(),
     }
 }
 

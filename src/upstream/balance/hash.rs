@@ -190,7 +190,7 @@ impl Bound {
 }
 
 /// FNV-1a (Fowler, Noll and Vo), mixed so that all bits count.
-fn hash(key: &[u8]) -> u64 {
+pub(in crate::upstream) fn hash(key: &[u8]) -> u64 {
     let fnv = key.iter().fold(0xCBF2_9CE4_8422_2325, |hash: u64, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
     });

@@ -28,6 +28,7 @@ mod testing;
 mod tests;
 
 pub use hash::Hash;
+pub(super) use hash::hash as hash_of;
 pub use least_requests::LeastRequests;
 pub use members::{FULL_WEIGHT, Member, Members, WEIGHT_LIMIT};
 pub use p2c::P2c;
