@@ -27,6 +27,7 @@ mod log;
 mod pattern;
 mod read;
 mod reader;
+mod resolver;
 mod route;
 mod scalar;
 mod schema;
@@ -52,6 +53,7 @@ pub use listener::Listener;
 pub use load::load;
 pub use log::{AccessLog, Level, Log, LogDestination, LogFormat};
 pub use pattern::{HeaderPattern, PathPattern, QueryPattern, ValuePattern};
+pub use resolver::Resolver;
 pub use route::{Action, Match, Respond, Route};
 pub use schema::{paths, schema};
 pub use server::{Server, Shutdown, Threads};
@@ -82,6 +84,8 @@ pub struct Config {
     pub forwarded: forwarded_headers::Policy,
     /// The header that carries the request id.
     pub request_id: RequestId,
+    /// Whom to ask for the names of backends.
+    pub resolver: Resolver,
     /// Hello services inside this process.
     pub embedded_backends: Vec<EmbeddedBackend>,
     /// Named groups of backends, in file order.

@@ -9,7 +9,7 @@ use crate::config::{Checked, Config, Respond, WrittenHeader};
 use crate::route::Table;
 use crate::semantics::client_ip::TrustedProxies;
 use crate::semantics::forwarded;
-use crate::upstream::Upstream;
+use crate::upstream::{Resolver, Upstream};
 use crate::{clock::Clock, config};
 
 /// One loaded configuration.
@@ -51,7 +51,12 @@ pub enum Action {
 
 impl Snapshot {
     /// Brings `config` to life. No backend is contacted.
-    pub fn new(config: Checked<Config>, generation: u64, clock: &Arc<dyn Clock>) -> Self {
+    pub fn new(
+        config: Checked<Config>,
+        generation: u64,
+        clock: &Arc<dyn Clock>,
+        resolver: &Arc<Resolver>,
+    ) -> Self {
         let config = config.into_inner();
         let table = Table::new(
             config
@@ -62,7 +67,7 @@ impl Snapshot {
         let upstreams: Vec<_> = config
             .upstreams
             .into_iter()
-            .map(|upstream| Arc::new(Upstream::new(upstream, clock)))
+            .map(|upstream| Arc::new(Upstream::new(upstream, clock, resolver)))
             .collect();
         let routes = config
             .routes

@@ -7,12 +7,14 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use http::HeaderValue;
 use pingora_core::upstreams::peer::HttpPeer;
+use pingora_load_balancing::Backend as Listed;
 
 use super::balance::{FULL_WEIGHT, Member};
+use super::discovery::listed;
 use crate::config::{self, State};
 
 /// One address that requests can be sent to.
@@ -24,10 +26,14 @@ pub struct Backend {
     written: String,
     member: Arc<Member>,
     state: State,
+    /// In thousandths; its member may have less for a while.
+    full_weight: AtomicU32,
     health: AtomicU8,
     requests: AtomicU64,
     failures: AtomicU64,
     peer: HttpPeer,
+    /// Tells backends apart that have been at this address, one after the other.
+    edition: usize,
 }
 
 /// What is known about whether a backend can serve.
@@ -45,16 +51,19 @@ pub enum Health {
 impl Backend {
     pub(super) fn new(address: SocketAddr, config: &config::Backend, peer: HttpPeer) -> Self {
         let label: Arc<str> = address.to_string().into();
+        let member = Arc::new(member(&label, config));
         Self {
             address,
             written: config.address.to_string(),
-            member: Arc::new(member(&label, config)),
+            full_weight: AtomicU32::new(member.weight()),
+            member,
             label,
             state: config.state,
             health: AtomicU8::new(Health::Unknown as u8),
             requests: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             peer,
+            edition: 1,
         }
     }
 
@@ -107,6 +116,33 @@ impl Backend {
 
     pub(crate) fn count_failure(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether it was made for this entry of the file. Weight and rank do not matter, they may change.
+    pub(super) fn stands_for(&self, config: &config::Backend) -> bool {
+        self.written == config.address.to_string()
+    }
+
+    /// Sets the weight that it has when nothing makes it less for a while; whether this is another one than before.
+    pub(super) fn set_full_weight(&self, thousandths: u32) -> bool {
+        self.full_weight.swap(thousandths, Ordering::Relaxed) != thousandths
+    }
+
+    /// The same in place of `former`, which is at the same address: as healthy, but not the same to Pingora.
+    pub(super) fn in_place_of(self, former: &Self) -> Self {
+        self.set_health(former.health());
+        Self {
+            edition: former.edition.wrapping_add(1),
+            ..self
+        }
+    }
+
+    /// How Pingora lists it.
+    pub(super) fn listed(&self) -> Listed {
+        Listed {
+            weight: self.edition,
+            ..listed(self.address)
+        }
     }
 
     /// What it is called in `Host`, when it is not to see the client's: the name or address that the operator wrote.

@@ -26,6 +26,7 @@ mod selection;
 mod upstream;
 
 pub use backend::{Backend, Health};
+pub use discovery::Resolver;
 pub use health::{Connectors, Watch};
 pub use selection::InFlight;
 pub use upstream::Upstream;

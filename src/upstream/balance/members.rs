@@ -75,13 +75,22 @@ impl Members {
         }
     }
 
+    /// Makes the member at `index` a backup, or a primary.
+    pub fn set_backup(&self, index: usize, backup: bool) {
+        if let Some(member) = self.member(index)
+            && member.backup.swap(backup, Ordering::Relaxed) != backup
+        {
+            self.changed();
+        }
+    }
+
     /// The available members of one tier: primaries, or backups.
     pub(super) fn tier(&self, backup: bool) -> impl Iterator<Item = (usize, &Member)> {
         self.list
             .iter()
             .map(AsRef::as_ref)
             .enumerate()
-            .filter(move |(_, member)| member.backup == backup && member.is_available())
+            .filter(move |(_, member)| member.is_backup() == backup && member.is_available())
     }
 
     fn changed(&self) {
@@ -116,7 +125,7 @@ impl Seen {
 #[derive(Debug)]
 pub struct Member {
     identity: u64,
-    backup: bool,
+    backup: AtomicBool,
     max_requests: u32,
     weight: AtomicU32,
     available: AtomicBool,
@@ -133,7 +142,7 @@ impl Member {
     pub fn new(identity: u64, thousandths: u32) -> Self {
         Self {
             identity,
-            backup: false,
+            backup: AtomicBool::new(false),
             max_requests: u32::MAX,
             weight: AtomicU32::new(thousandths.clamp(1, WEIGHT_LIMIT)),
             available: AtomicBool::new(true),
@@ -146,7 +155,7 @@ impl Member {
     #[must_use]
     pub fn backup(self) -> Self {
         Self {
-            backup: true,
+            backup: AtomicBool::new(true),
             ..self
         }
     }
@@ -170,6 +179,12 @@ impl Member {
     #[must_use]
     pub fn weight(&self) -> u32 {
         self.weight.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is used only when no primary can take a request.
+    #[must_use]
+    pub fn is_backup(&self) -> bool {
+        self.backup.load(Ordering::Relaxed)
     }
 
     /// Whether policies may use it.
