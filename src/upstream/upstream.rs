@@ -141,9 +141,11 @@ impl Upstream {
 
     /// Looks up one of [`Self::names`] and publishes what was found; how long until it is to be looked up again.
     pub async fn resolve(&self, name: usize) -> Duration {
-        let pause = self.discovery.resolve(name).await;
+        let lesson = self.discovery.resolve(name).await;
         self.publish_backends().await;
-        pause
+        // What the log says of a change is so by then.
+        self.discovery.tell(name, &lesson);
+        lesson.pause
     }
 
     /// Lets requests see the backends that are known now. For all upstreams this is done on one thread.

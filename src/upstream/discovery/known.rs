@@ -32,11 +32,21 @@ struct Families {
 
 /// What came of a lookup.
 #[derive(Debug)]
-pub(super) struct Lesson {
+pub(in crate::upstream) struct Lesson {
     /// What is to be told, in this order.
     pub(super) news: Vec<News>,
     /// How long until the name is asked for again.
-    pub(super) pause: Duration,
+    pub(in crate::upstream) pause: Duration,
+}
+
+impl Lesson {
+    /// Where there was nothing to be looked up.
+    pub(super) fn none() -> Self {
+        Self {
+            news: Vec::new(),
+            pause: schedule::after_answer(Duration::MAX),
+        }
+    }
 }
 
 impl Known {

@@ -25,7 +25,6 @@ pub use resolver::Resolver;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
@@ -37,7 +36,7 @@ use super::peer;
 use super::roster::{Lineup, Roster};
 use crate::config::{self, BackendAddress};
 use departed::Departed;
-use known::Known;
+use known::{Known, Lesson};
 use srv::{Preference, Share};
 
 /// Where an upstream's backends are.
@@ -73,23 +72,27 @@ impl Discovery {
         names.map(|(index, _)| index).collect()
     }
 
-    /// Looks up the name at this place; how long until it is to be looked up again. What was found is not published yet.
-    pub(super) async fn resolve(&self, name: usize) -> Duration {
-        let (Some(written), Some(known)) = (self.upstream.backends.get(name), self.known.get(name))
-        else {
-            return schedule::after_answer(Duration::MAX);
-        };
-        let finding = lookup::look_up(&written.address, &self.resolver).await;
-        let lesson = locked(known).learn(finding);
-        for news in lesson.news {
-            log::log!(
-                news.level(),
-                "upstream {}: {}",
-                self.upstream.name,
-                news.line(&written.address)
-            );
+    /// Looks up the name at this place. What was found is known then, but neither published nor told.
+    pub(super) async fn resolve(&self, name: usize) -> Lesson {
+        match (self.upstream.backends.get(name), self.known.get(name)) {
+            (Some(written), Some(known)) => {
+                let finding = lookup::look_up(&written.address, &self.resolver).await;
+                locked(known).learn(finding)
+            }
+            _ => Lesson::none(),
         }
-        lesson.pause
+    }
+
+    /// Writes what is worth it into the log.
+    pub(super) fn tell(&self, name: usize, lesson: &Lesson) {
+        let upstream = &self.upstream;
+        let Some(written) = upstream.backends.get(name) else {
+            return;
+        };
+        for news in &lesson.news {
+            let line = news.line(&written.address);
+            log::log!(news.level(), "upstream {}: {line}", upstream.name);
+        }
     }
 
     /// Makes what is known now the lineup of the roster.
