@@ -263,7 +263,7 @@ fn any_answer() -> impl Strategy<Value = Result<HostAnswer, String>> {
 }
 
 proptest! {
-    /// Seen failing when a host that failed was forgotten.
+    /// Seen failing with a family forgotten of which nothing was told.
     #[test]
     fn only_an_answer_takes_an_address_away(answers in prop::collection::vec(any_answer(), 1..20)) {
         let mut known = Known::default();
@@ -281,7 +281,7 @@ proptest! {
         }
     }
 
-    /// Whoever follows the log knows the addresses. Seen failing with `differ` left out of the line, and with news at every lookup.
+    /// Whoever follows the log knows the addresses. Seen failing with news at every lookup.
     #[test]
     fn there_is_news_of_the_addresses_just_when_they_change(answers in prop::collection::vec(any_answer(), 1..20)) {
         let mut known = Known::default();
