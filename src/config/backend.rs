@@ -1,10 +1,13 @@
 //! `backends`: the addresses of an upstream.
 
+use super::diagnostic::Place;
 use super::host::is_host_name;
 use super::read::{Show, Word};
+use super::reader::Reader;
 use super::schema;
 use super::section::section;
 use super::shorthand::Shorthand;
+use super::spot::Spot;
 use super::word::{show_word, word_of};
 use std::fmt;
 use std::net::SocketAddr;
@@ -27,8 +30,10 @@ pub struct Backend {
 section! {
     /// One address of an upstream.
     pub(super) struct BackendEntry {
-        /// Where it listens: an IP address or host name, and a port.
-        pub(super) address: BackendAddress,
+        /// Where it listens: an IP address or host name, and a port; with `srv` a name alone.
+        pub(super) address: Spot<WrittenAddress>,
+        /// Whether the SRV records of the name say hosts, ports, weights and priorities.
+        pub(super) srv: bool = false,
         /// Its share of the requests relative to the others.
         pub(super) weight: u32 [1..=1000] = 1,
         /// Whether it only gets requests when no backend that is not a backup can take them.
@@ -41,14 +46,30 @@ section! {
 }
 
 impl BackendEntry {
-    pub(super) fn backend(&self) -> Backend {
-        Backend {
-            address: self.address.clone(),
+    /// The backend, once its address is seen to fit `srv`. `place` is where the backend stands.
+    pub(super) fn backend(
+        &self,
+        place: Option<&Place>,
+        reader: &mut Reader<'_>,
+    ) -> Option<Backend> {
+        let address = match self.address.value.meant(self.srv) {
+            Ok(address) => address,
+            Err(message) => {
+                let srv = format!("{}.srv", place?.path);
+                // When `srv` itself is wrong, it is not known what was meant.
+                if !reader.has_faults_below(&srv) {
+                    reader.fault_at(self.address.place.as_ref().or(place)?, message);
+                }
+                return None;
+            }
+        };
+        Some(Backend {
+            address,
             weight: self.weight,
             backup: self.backup,
             max_requests: self.max_requests,
             state: self.state,
-        }
+        })
     }
 }
 
@@ -58,7 +79,8 @@ impl Shorthand for BackendEntry {
     fn from_word(text: &str) -> Result<Self, String> {
         let address = BackendAddress::parse(text)?;
         Ok(BackendEntry {
-            address,
+            address: Spot::default_value(WrittenAddress::Whole(address)),
+            srv: false,
             weight: 1,
             backup: false,
             max_requests: None,
@@ -106,6 +128,48 @@ impl Show for State {
     }
 }
 
+/// An address before it is known whether its name is to have a port.
+#[derive(Clone, Debug)]
+pub(super) enum WrittenAddress {
+    /// With a port.
+    Whole(BackendAddress),
+    /// A name alone.
+    Name(String),
+}
+
+impl WrittenAddress {
+    fn meant(&self, srv: bool) -> Result<BackendAddress, String> {
+        match (self, srv) {
+            (Self::Whole(address), false) => Ok(address.clone()),
+            (Self::Name(name), true) => Ok(BackendAddress::Service { name: name.clone() }),
+            (Self::Name(name), false) => Err(without_port(name)),
+            (Self::Whole(BackendAddress::Name { host, port }), true) => Err(format!(
+                "with `srv: true` the records of the name say the port; \
+leave out `:{port}` and write `{host}`, or remove `srv`"
+            )),
+            (Self::Whole(address), true) => Err(format!(
+                "`srv: true` needs a name whose records can be asked for, \
+such as `_http._tcp.example.com`, and {address} is an address; remove `srv`"
+            )),
+        }
+    }
+}
+
+impl Word for WrittenAddress {
+    const EXAMPLE: &'static str = BackendAddress::EXAMPLE;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if is_host_name(text) && !looks_like_ipv4(text) {
+            return Ok(Self::Name(text.to_owned()));
+        }
+        BackendAddress::parse(text).map(Self::Whole)
+    }
+
+    fn schema() -> serde_json::Value {
+        schema::text_like("^[^/]+$")
+    }
+}
+
 /// Where a backend listens. Displayed as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BackendAddress {
@@ -118,6 +182,11 @@ pub enum BackendAddress {
         /// The TCP port.
         port: u16,
     },
+    /// A name whose SRV records say hosts and ports.
+    Service {
+        /// The name of the records.
+        name: String,
+    },
 }
 
 impl fmt::Display for BackendAddress {
@@ -125,6 +194,7 @@ impl fmt::Display for BackendAddress {
         match self {
             BackendAddress::Socket(address) => write!(out, "{address}"),
             BackendAddress::Name { host, port } => write!(out, "{host}:{port}"),
+            BackendAddress::Service { name } => out.write_str(name),
         }
     }
 }
@@ -165,7 +235,7 @@ write the one that the backend listens on",
             };
         }
         match text.rsplit_once(':') {
-            None => wrong("write `host:port`, such as `127.0.0.1:8001`"),
+            None => Err(without_port(text)),
             Some((_, port)) if port.parse::<u16>().map_or(true, |port| port == 0) => {
                 wrong("a port is a number from 1 to 65535")
             }
@@ -187,6 +257,16 @@ write the one that the backend listens on",
     fn schema() -> serde_json::Value {
         schema::text_like("^.+:[0-9]+$")
     }
+}
+
+fn without_port(text: &str) -> String {
+    if text.starts_with('_') && is_host_name(text) {
+        return format!(
+            "{text:?} is no address of a backend; \
+write `{{ address: {text}, srv: true }}` for what its SRV records say, or `host:port`"
+        );
+    }
+    format!("{text:?} is no address of a backend; write `host:port`, such as `127.0.0.1:8001`")
 }
 
 /// `10.0.0.256` is a typo, and not a name to be looked up (RFC 1123 §2.1: a top-level domain is never all digits).

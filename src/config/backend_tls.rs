@@ -87,6 +87,18 @@ impl TlsEntry {
     }
 }
 
+/// `example.com` of `_http._tcp.example.com`.
+fn domain_of(service: &str) -> &str {
+    let mut rest = service;
+    while let Some((_, domain)) = rest
+        .split_once('.')
+        .filter(|(label, _)| label.starts_with('_'))
+    {
+        rest = domain;
+    }
+    rest
+}
+
 impl Tls {
     /// The name that is asked for at this backend, and that its certificate must have. An IP address stands for itself.
     pub fn name_of(&self, backend: &BackendAddress) -> String {
@@ -94,6 +106,8 @@ impl Tls {
             (Some(name), _) => name.clone(),
             (None, BackendAddress::Name { host, .. }) => host.clone(),
             (None, BackendAddress::Socket(address)) => address.ip().to_string(),
+            // The domain that offers the service, and not the hosts that the DNS says (RFC 6125 §6.2.1).
+            (None, BackendAddress::Service { name }) => domain_of(name).to_owned(),
         }
     }
 

@@ -51,6 +51,7 @@ pub(super) fn check(file: File, reader: &mut Reader<'_>) -> Option<Config> {
         trusted_proxies: file.trusted_proxies,
         forwarded: file.forwarded.0,
         request_id: file.request_id,
+        resolver: file.resolver.resolver(),
         embedded_backends: file
             .embedded_backends
             .iter()
@@ -98,7 +99,9 @@ fn upstream(name: String, entry: Spot<UpstreamEntry>, reader: &mut Reader<'_>) -
     let tls = entry.tls.0.map(|tls| tls.value.build(reader));
     let mut backends: Vec<Backend> = Vec::new();
     for Spot { place, value } in entry.backends.0 {
-        let backend = value.0.backend();
+        let Some(backend) = value.0.backend(place.as_ref(), reader) else {
+            continue;
+        };
         if let (Some(place), true) = (
             &place,
             backends

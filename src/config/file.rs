@@ -8,6 +8,7 @@ use super::header::RequestId;
 use super::listener::ListenerEntry;
 use super::log::{AccessLog, Log};
 use super::read::Word;
+use super::resolver::ResolverEntry;
 use super::route::RouteEntry;
 use super::section::section;
 use super::server::Server;
@@ -36,6 +37,8 @@ section! {
         pub(super) forwarded: TopLevel,
         /// The header that carries one name for a request through every log.
         pub(super) request_id: RequestId,
+        /// Whom to ask for the names of backends.
+        pub(super) resolver: ResolverEntry,
         /// Hello services inside this process, for demonstrations.
         pub(super) embedded_backends: Vec<EmbeddedBackendEntry>,
         /// What every request passes, in order, before the listener's filters and the route's.

@@ -35,6 +35,7 @@ mod percent;
 mod read;
 mod reader;
 mod redirect;
+mod resolver;
 mod retry;
 mod route;
 mod scalar;
@@ -72,6 +73,7 @@ pub use outlier::Outlier;
 pub use pattern::{HeaderPattern, PathPattern, QueryPattern, ValuePattern};
 pub use percent::Percent;
 pub use redirect::{Destination, Redirect, RedirectStatus};
+pub use resolver::Resolver;
 pub use retry::{Retry, Trigger, Triggers};
 pub use route::{Action, Match, Respond, Route};
 pub use schema::{paths, schema, schema_with};
@@ -108,6 +110,8 @@ pub struct Config {
     pub forwarded: forwarded_headers::Policy,
     /// The header that carries the request id.
     pub request_id: RequestId,
+    /// Whom to ask for the names of backends.
+    pub resolver: Resolver,
     /// Hello services inside this process.
     pub embedded_backends: Vec<EmbeddedBackend>,
     /// What every request passes, in order, before the listener's filters and the route's.

@@ -10,7 +10,7 @@ use crate::filter::{self, Chain, Links};
 use crate::route::Table;
 use crate::semantics::client_ip::TrustedProxies;
 use crate::semantics::forwarded;
-use crate::upstream::{Split, Upstream};
+use crate::upstream::{Resolver, Split, Upstream};
 use crate::{clock::Clock, config};
 
 /// One loaded configuration.
@@ -62,7 +62,12 @@ pub enum Action {
 
 impl Snapshot {
     /// Brings `config` to life. No backend is contacted.
-    pub fn new(config: Checked<Config>, generation: u64, clock: &Arc<dyn Clock>) -> Self {
+    pub fn new(
+        config: Checked<Config>,
+        generation: u64,
+        clock: &Arc<dyn Clock>,
+        resolver: &Arc<Resolver>,
+    ) -> Self {
         let config = config.into_inner();
         let table = Table::new(
             config
@@ -73,7 +78,7 @@ impl Snapshot {
         let upstreams: Vec<_> = config
             .upstreams
             .into_iter()
-            .map(|upstream| Arc::new(Upstream::new(upstream, clock)))
+            .map(|upstream| Arc::new(Upstream::new(upstream, clock, resolver)))
             .collect();
         let routes = config
             .routes

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::{ServiceReadyNotifier, ServiceWithDependents};
 use tokio::time::{Instant, sleep_until};
@@ -40,7 +41,7 @@ impl ServiceWithDependents for Background {
         let connectors = Arc::new(Connectors::default());
         let upstreams = snapshot.upstreams.iter().map(Arc::clone);
         let begun = upstreams.map(|upstream| begin(upstream, &connectors));
-        let watched = futures::future::join_all(begun).await;
+        let watched = join_all(begun).await;
         ready.notify_ready();
         let tasks = watched
             .into_iter()
@@ -64,7 +65,7 @@ impl ServiceWithDependents for Background {
 
 /// Finds an upstream's backends and checks each of them once.
 async fn begin(upstream: Arc<Upstream>, connectors: &Arc<Connectors>) -> Keeper {
-    upstream.discover().await;
+    let due = discover(&upstream).await;
     let began = Instant::now();
     let mut watch = upstream.watch(connectors);
     if let Some(watch) = &mut watch {
@@ -75,6 +76,7 @@ async fn begin(upstream: Arc<Upstream>, connectors: &Arc<Connectors>) -> Keeper 
         upstream,
         watch,
         began,
+        due,
     }
 }
 
@@ -84,6 +86,8 @@ struct Keeper {
     watch: Option<Watch>,
     /// When the last round of checks began.
     began: Instant,
+    /// When each name is to be looked up again.
+    due: Vec<(usize, Instant)>,
 }
 
 impl Keeper {
@@ -92,10 +96,11 @@ impl Keeper {
             upstream,
             watch,
             began,
+            due,
         } = self;
         futures::join!(
             keep_checking(&upstream, watch, began),
-            keep_discovering(&upstream)
+            keep_discovering(&upstream, due)
         );
     }
 }
@@ -113,14 +118,28 @@ async fn keep_checking(upstream: &Upstream, watch: Option<Watch>, mut began: Ins
     }
 }
 
-async fn keep_discovering(upstream: &Upstream) {
-    let Some(interval) = upstream.discovery_interval() else {
-        return;
-    };
-    loop {
-        tokio::time::sleep(interval).await;
-        upstream.discover().await;
-    }
+/// Looks all names up at the same time; when each is to be looked up again.
+async fn discover(upstream: &Upstream) -> Vec<(usize, Instant)> {
+    upstream.publish_backends().await;
+    let names = upstream.names().into_iter();
+    join_all(names.map(async |name| (name, resolve(upstream, name).await))).await
+}
+
+/// Each name at its own time: one that is slow holds up no other.
+async fn keep_discovering(upstream: &Upstream, due: Vec<(usize, Instant)>) {
+    let names = due.into_iter().map(async |(name, mut due)| {
+        loop {
+            sleep_until(due).await;
+            due = resolve(upstream, name).await;
+        }
+    });
+    join_all(names).await;
+}
+
+/// Looks one name up; when it is to be looked up again.
+async fn resolve(upstream: &Upstream, name: usize) -> Instant {
+    let pause = upstream.resolve(name).await;
+    Instant::now() + pause
 }
 
 /// Hello services inside this process, for demos.

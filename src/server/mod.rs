@@ -34,6 +34,7 @@ use crate::config::{Checked, Config, Threads};
 use crate::observe::access_log::AccessLog;
 use crate::proxy::Proxy;
 use crate::runtime::{Live, Snapshot};
+use crate::upstream::Resolver;
 
 use background::Background;
 use connections::Connections;
@@ -80,7 +81,8 @@ pub fn run(config: Checked<Config>) -> Result<(), Failed> {
     let shutdown_times = config.server.shutdown.clone();
     let embedded = config.embedded_backends.clone();
     let mut server = Server::new_with_opt_and_conf(None, pingora_conf(&config, threads));
-    let live = Arc::new(Live::new(Snapshot::new(config, 1, &clock)));
+    let resolver = Arc::new(Resolver::new(config.resolver.clone()));
+    let live = Arc::new(Live::new(Snapshot::new(config, 1, &clock, &resolver)));
     let hostname = gethostname::gethostname().to_string_lossy().into_owned();
     let (stop, stopping) = watch::channel(false);
     let proxy = Proxy::new(

@@ -6,13 +6,15 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderValue;
 use pingora_core::upstreams::peer::HttpPeer;
+use pingora_load_balancing::Backend as Listed;
 
 use super::balance::{FULL_WEIGHT, Member};
+use super::discovery::listed;
 use super::recovery::History;
 use crate::config::{self, State};
 
@@ -25,13 +27,16 @@ pub struct Backend {
     written: String,
     member: Arc<Member>,
     state: State,
+    /// In thousandths; its member may have less for a while.
+    full_weight: AtomicU32,
     health: AtomicU8,
     history: Mutex<History>,
     has_joined_late: AtomicBool,
-    full_weight: u32,
     requests: AtomicU64,
     failures: AtomicU64,
     peer: HttpPeer,
+    /// Tells backends apart that have been at this address, one after the other.
+    edition: usize,
 }
 
 /// What is known about whether a backend can serve.
@@ -49,19 +54,21 @@ pub enum Health {
 impl Backend {
     pub(super) fn new(address: SocketAddr, config: &config::Backend, peer: HttpPeer) -> Self {
         let label: Arc<str> = address.to_string().into();
+        let member = Arc::new(member(&label, config));
         Self {
             address,
             written: config.address.to_string(),
-            member: Arc::new(member(&label, config)),
+            full_weight: AtomicU32::new(member.weight()),
+            member,
             label,
             state: config.state,
             health: AtomicU8::new(Health::Unknown as u8),
             history: Mutex::default(),
             has_joined_late: AtomicBool::new(false),
-            full_weight: full_weight(config),
             requests: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             peer,
+            edition: 1,
         }
     }
 
@@ -114,7 +121,7 @@ impl Backend {
 
     /// The weight that it has when nothing speaks against it, in thousandths.
     pub(super) fn full_weight(&self) -> u32 {
-        self.full_weight
+        self.full_weight.load(Ordering::Relaxed)
     }
 
     /// Attempts made at it since it became known.
@@ -135,9 +142,31 @@ impl Backend {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether it is what the operator wrote there. An address that moves from one name to another is asked for another name over TLS.
-    pub(super) fn is(&self, config: &config::Backend) -> bool {
+    /// Whether it was made for this entry of the file. Weight and rank do not matter, they may change.
+    pub(super) fn stands_for(&self, config: &config::Backend) -> bool {
         self.written == config.address.to_string()
+    }
+
+    /// Sets [`Self::full_weight`].
+    pub(super) fn set_full_weight(&self, thousandths: u32) {
+        self.full_weight.store(thousandths, Ordering::Relaxed);
+    }
+
+    /// The same in place of `former`, which is at the same address: as healthy, but not the same to Pingora.
+    pub(super) fn in_place_of(self, former: &Self) -> Self {
+        self.set_health(former.health());
+        Self {
+            edition: former.edition.wrapping_add(1),
+            ..self
+        }
+    }
+
+    /// How Pingora lists it.
+    pub(super) fn listed(&self) -> Listed {
+        Listed {
+            weight: self.edition,
+            ..listed(self.address)
+        }
     }
 
     /// What it is called in `Host`, when it is not to see the client's: the name or address that the operator wrote.

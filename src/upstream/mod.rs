@@ -39,6 +39,7 @@ mod split;
 mod upstream;
 
 pub use backend::{Backend, Health};
+pub use discovery::Resolver;
 pub use handshake::{Refusal, RefusalKind};
 pub use health::{Connectors, Watch};
 pub use own::register;

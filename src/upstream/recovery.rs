@@ -99,6 +99,17 @@ impl Roster {
         self.settle(&lineup, index, backend, now);
     }
 
+    /// The backend at `index` has this weight and rank from now on; one whose weight is growing goes on to grow.
+    pub(super) fn rank(&self, lineup: &Lineup, index: usize, thousandths: u32, backup: bool) {
+        let Some(backend) = lineup.backends.get(index) else {
+            return;
+        };
+        let _alone = self.lock();
+        backend.set_full_weight(thousandths);
+        lineup.members.set_backup(index, backup);
+        self.settle(lineup, index, backend, self.clock.now());
+    }
+
     /// A backend that has just been found begins with a small weight.
     pub(super) fn welcome(&self, lineup: &Lineup, index: usize, backend: &Backend) {
         let now = self.clock.now();
@@ -164,17 +175,17 @@ impl Roster {
         history: &mut History,
         now: Instant,
     ) -> Option<Instant> {
-        let (Some(ramp), Some(since)) = (self.rules.slow_start, history.ramp_since) else {
-            history.ramp_since = None;
-            return None;
-        };
-        let steps = slow_start::steps(now.saturating_duration_since(since), ramp);
+        let growing = self.rules.slow_start.zip(history.ramp_since);
+        let steps = growing.map_or(slow_start::STEPS, |(ramp, since)| {
+            slow_start::steps(now.saturating_duration_since(since), ramp)
+        });
         let weight = slow_start::weight(backend.full_weight(), steps);
         lineup.members.set_weight(index, weight);
         if steps == slow_start::STEPS {
             history.ramp_since = None;
             return None;
         }
+        let (ramp, since) = growing?;
         since.checked_add(slow_start::next_step(steps, ramp))
     }
 

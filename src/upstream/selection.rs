@@ -15,7 +15,6 @@ use pingora_load_balancing::selection::{BackendIter, BackendSelection};
 
 use super::backend::Backend;
 use super::balance::{Hash, LeastRequests, P2c, PeakEwma, Policy, Random, Request, RoundRobin};
-use super::discovery::listed;
 use super::own;
 use super::roster::{Lineup, Roster, Rules};
 use crate::clock::Clock;
@@ -82,7 +81,7 @@ impl BackendSelection for Selection {
             listed: lineup
                 .backends
                 .iter()
-                .map(|backend| listed(backend.address()))
+                .map(|backend| backend.listed())
                 .collect(),
             lineup,
             policy: Arc::clone(&parts.policy),

@@ -11,23 +11,21 @@ use pingora_load_balancing::{Backends, LoadBalancer};
 use super::backend::Backend;
 use super::balance::Policy;
 use super::budget::{RetryBudget, Withdrawal};
-use super::discovery::Discovery;
+use super::discovery::{Discovery, Published, Resolver};
 use super::health::{Connectors, Verdicts, Watch};
 use super::retry::{self, Decision, Failed};
 use super::roster::{Roster, Rules};
 use super::selection::{InFlight, Parts, Selection};
 use crate::clock::Clock;
-use crate::config::{self, BackendAddress, Balance, State};
+use crate::config::{self, Balance, State};
 use crate::template::Template;
-
-/// How often names are resolved again.
-const RESOLVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A named group of backends, the policy that chooses among them, and what is known of their health.
 pub struct Upstream {
     config: config::Upstream,
     pub(super) roster: Arc<Roster>,
     policy: Arc<dyn Policy>,
+    discovery: Arc<Discovery>,
     balancer: LoadBalancer<Selection>,
     /// Requests in flight at all of its backends.
     load: Arc<AtomicUsize>,
@@ -37,16 +35,20 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// An upstream without backends: the first [`Self::discover`] brings them. Nothing is contacted.
-    pub fn new(config: config::Upstream, clock: &Arc<dyn Clock>) -> Self {
+    /// An upstream without backends: the first [`Self::publish_backends`] brings them. Nothing is contacted.
+    pub fn new(config: config::Upstream, clock: &Arc<dyn Clock>, resolver: &Arc<Resolver>) -> Self {
         let roster = Arc::new(Roster::new(Rules::of(&config), Arc::clone(clock)));
         warn_if_all_are_off(&config);
         let parts = Parts::new(&config.balance, Arc::clone(&roster), Arc::clone(clock));
         let epoch = parts.epoch;
         let policy = Arc::clone(&parts.policy);
-        let discovery = Discovery::new(config.clone(), Arc::clone(&roster));
+        let discovery = Arc::new(Discovery::new(
+            config.clone(),
+            Arc::clone(&roster),
+            Arc::clone(resolver),
+        ));
         let mut balancer = LoadBalancer::from_backends_with_config(
-            Backends::new(Box::new(discovery)),
+            Backends::new(Box::new(Published(Arc::clone(&discovery)))),
             Some(parts),
         );
         balancer.set_health_check(Box::new(Verdicts(Arc::clone(&roster))));
@@ -56,6 +58,7 @@ impl Upstream {
             config,
             roster,
             policy,
+            discovery,
             balancer,
             load: Arc::default(),
             budget,
@@ -165,18 +168,24 @@ impl Upstream {
         &self.config
     }
 
-    /// Finds the backends' addresses, once.
-    pub async fn discover(&self) {
-        // The discovery logs what it could not resolve, and never fails as a whole.
-        let _ = self.balancer.update().await;
+    /// The backends that are names, by their places in the file.
+    pub fn names(&self) -> Vec<usize> {
+        self.discovery.names()
     }
 
-    /// When to call [`Self::discover`] again, if ever.
-    pub fn discovery_interval(&self) -> Option<Duration> {
-        let mut backends = self.config.backends.iter();
-        backends
-            .any(|backend| matches!(backend.address, BackendAddress::Name { .. }))
-            .then_some(RESOLVE_INTERVAL)
+    /// Looks up one of [`Self::names`] and publishes what was found; how long until it is to be looked up again.
+    pub async fn resolve(&self, name: usize) -> Duration {
+        let lesson = self.discovery.resolve(name).await;
+        self.publish_backends().await;
+        // What the log says of a change is so by then.
+        self.discovery.tell(name, &lesson);
+        lesson.pause
+    }
+
+    /// Lets requests see the backends that are known now. For all upstreams this is done on one thread.
+    pub async fn publish_backends(&self) {
+        // It only fails where the discovery does, and that never does.
+        let _ = self.balancer.update().await;
     }
 
     /// The watch over the backends' health, if they are checked.

@@ -84,6 +84,15 @@ impl Members {
         }
     }
 
+    /// Makes the member at `index` a backup, or a primary.
+    pub fn set_backup(&self, index: usize, backup: bool) {
+        if let Some(member) = self.member(index)
+            && member.backup.swap(backup, Ordering::Relaxed) != backup
+        {
+            self.changed();
+        }
+    }
+
     /// The available members of one tier.
     pub(super) fn tier(&self, tier: Tier) -> impl Iterator<Item = (usize, &Member)> {
         self.list
@@ -147,7 +156,7 @@ impl Seen {
 #[derive(Debug)]
 pub struct Member {
     identity: u64,
-    backup: bool,
+    backup: AtomicBool,
     max_requests: u32,
     weight: AtomicU32,
     available: AtomicBool,
@@ -165,7 +174,7 @@ impl Member {
     pub fn new(identity: u64, thousandths: u32) -> Self {
         Self {
             identity,
-            backup: false,
+            backup: AtomicBool::new(false),
             max_requests: u32::MAX,
             weight: AtomicU32::new(thousandths.clamp(1, WEIGHT_LIMIT)),
             available: AtomicBool::new(true),
@@ -179,7 +188,7 @@ impl Member {
     #[must_use]
     pub fn backup(self) -> Self {
         Self {
-            backup: true,
+            backup: AtomicBool::new(true),
             ..self
         }
     }
@@ -205,6 +214,12 @@ impl Member {
         self.weight.load(Ordering::Relaxed)
     }
 
+    /// Whether it is used only when no primary can take a request.
+    #[must_use]
+    pub fn is_backup(&self) -> bool {
+        self.backup.load(Ordering::Relaxed)
+    }
+
     /// Whether policies may use it.
     #[must_use]
     pub fn is_available(&self) -> bool {
@@ -218,18 +233,12 @@ impl Member {
     }
 
     fn tier(&self) -> Tier {
-        match (self.is_ejected(), self.backup) {
+        match (self.is_ejected(), self.is_backup()) {
             (false, false) => Tier::Primary,
             (false, true) => Tier::Backup,
             (true, false) => Tier::EjectedPrimary,
             (true, true) => Tier::EjectedBackup,
         }
-    }
-
-    /// Whether it is used only when no other can take a request.
-    #[must_use]
-    pub fn is_backup(&self) -> bool {
-        self.backup
     }
 
     /// Requests that it has now.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, ManualClock};
 use crate::config;
-use crate::upstream::{Health, Upstream};
+use crate::upstream::{Health, Resolver, Upstream};
 
 /// An upstream of three backends, and a clock that is moved by hand.
 struct Scene {
@@ -26,9 +26,11 @@ routes: [{{ upstream: web }}]"
             config::parse("test", &file, &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
         let clock = Arc::new(ManualClock::default());
         let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
-        let upstream = Upstream::new(config.into_inner().upstreams.remove(0), &shared);
+        let resolver = Arc::new(Resolver::new(config::Resolver::default()));
+        let upstream = config.into_inner().upstreams.remove(0);
+        let upstream = Upstream::new(upstream, &shared, &resolver);
         let scene = Self { upstream, clock };
-        scene.wait(scene.upstream.discover());
+        scene.wait(scene.upstream.publish_backends());
         scene
     }
 

@@ -3,6 +3,7 @@
 
 mod backend;
 mod client;
+mod dns;
 mod hello;
 mod lines;
 mod load;
@@ -12,6 +13,7 @@ mod unwilling;
 
 pub(crate) use backend::{Backend, Conversation, Request, ok, ports};
 pub(crate) use client::{Answer, Client, ask, get, get_with, refuses};
+pub(crate) use dns::{DnsServer, Mood};
 pub(crate) use hello::HelloBackend;
 pub(crate) use load::Load;
 pub(crate) use proxy::{Proxy, evenkeel, example, in_front_of, output_of, upstream_of, write_file};
