@@ -21,7 +21,7 @@ use std::time::Duration;
 pub struct HealthCheck {
     /// What is tried.
     pub probe: Probe,
-    /// From the start of one probe to the start of the next.
+    /// From the start of one probe to the start of the next, at most.
     pub interval: Duration,
     /// How long one probe may take; never longer than the interval.
     pub timeout: Duration,
@@ -62,7 +62,7 @@ section! {
         pub(super) http: Entry<HttpProbeEntry>,
         /// Only connect; written `tcp: {}`.
         pub(super) tcp: Entry<TcpProbe>,
-        /// From the start of one probe to the start of the next.
+        /// From the start of one probe to the start of the next; up to 10 % less, by chance.
         pub(super) interval: Duration [Duration::from_millis(10)..=DAY] = Duration::from_secs(5),
         /// How long one probe may take; the interval, if that is shorter than the default.
         pub(super) timeout: Spot<Duration> [MILLISECOND..=DAY] = Spot::default_value(Duration::from_secs(2)),

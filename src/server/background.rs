@@ -8,11 +8,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::{ServiceReadyNotifier, ServiceWithDependents};
-use tokio::time::{Instant, sleep_until};
 
 use crate::config::EmbeddedBackend;
 use crate::runtime::Live;
-use crate::upstream::{Connectors, Upstream, Watch};
+use crate::upstream::{Connector, Upstream, Watch};
 
 /// Pingora's service for the background work.
 pub(super) struct Background {
@@ -37,9 +36,9 @@ impl ServiceWithDependents for Background {
     ) {
         let _embedded = embedded::start(&self.embedded).await;
         let snapshot = self.live.snapshot();
-        let connectors = Arc::new(Connectors::default());
+        let connector = Arc::new(Connector::default());
         let upstreams = snapshot.upstreams.iter().map(Arc::clone);
-        let begun = upstreams.map(|upstream| begin(upstream, &connectors));
+        let begun = upstreams.map(|upstream| begin(upstream, &connector));
         let watched = futures::future::join_all(begun).await;
         ready.notify_ready();
         let tasks = watched
@@ -63,53 +62,31 @@ impl ServiceWithDependents for Background {
 }
 
 /// Finds an upstream's backends and checks each of them once.
-async fn begin(upstream: Arc<Upstream>, connectors: &Arc<Connectors>) -> Keeper {
+async fn begin(upstream: Arc<Upstream>, connector: &Arc<Connector>) -> Keeper {
     upstream.discover().await;
-    let began = Instant::now();
-    let mut watch = upstream.watch(connectors);
+    let mut watch = upstream.watch(connector);
     if let Some(watch) = &mut watch {
-        watch.round().await;
+        watch.ask_everybody().await;
     }
-    upstream.publish_health().await;
-    Keeper {
-        upstream,
-        watch,
-        began,
-    }
+    Keeper { upstream, watch }
 }
 
 /// Keeps what is known of one upstream's backends up to date.
 struct Keeper {
     upstream: Arc<Upstream>,
     watch: Option<Watch>,
-    /// When the last round of checks began.
-    began: Instant,
 }
 
 impl Keeper {
     async fn keep(self) {
-        let Self {
-            upstream,
-            watch,
-            began,
-        } = self;
-        futures::join!(
-            keep_checking(&upstream, watch, began),
-            keep_discovering(&upstream)
-        );
+        let Self { upstream, watch } = self;
+        futures::join!(keep_checking(watch), keep_discovering(&upstream));
     }
 }
 
-async fn keep_checking(upstream: &Upstream, watch: Option<Watch>, mut began: Instant) {
-    let Some(mut watch) = watch else {
-        return;
-    };
-    loop {
-        sleep_until(began + watch.interval()).await;
-        began = Instant::now();
-        if watch.round().await {
-            upstream.publish_health().await;
-        }
+async fn keep_checking(watch: Option<Watch>) {
+    if let Some(mut watch) = watch {
+        watch.keep_asking().await;
     }
 }
 

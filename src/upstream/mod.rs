@@ -26,6 +26,6 @@ mod selection;
 mod upstream;
 
 pub use backend::{Backend, Health};
-pub use health::{Connectors, Watch};
+pub use health::{Connector, Watch};
 pub use selection::InFlight;
 pub use upstream::Upstream;

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
 use super::backend::{Backend, Health};
 use super::balance::Members;
@@ -17,6 +18,7 @@ use crate::config::State;
 #[derive(Debug)]
 pub(super) struct Roster {
     current: ArcSwap<Lineup>,
+    has_changed: Notify,
     /// Whether a backend must be found healthy before it gets its first request.
     checked: bool,
 }
@@ -26,6 +28,7 @@ impl Roster {
     pub(super) fn new(checked: bool) -> Self {
         Self {
             current: ArcSwap::from_pointee(Lineup::of(Vec::new())),
+            has_changed: Notify::new(),
             checked,
         }
     }
@@ -54,6 +57,12 @@ impl Roster {
             }
         }
         self.current.store(Arc::new(lineup));
+        self.has_changed.notify_one();
+    }
+
+    /// Waits for another lineup than the one there was when it last returned. For one caller only.
+    pub(super) async fn changed(&self) {
+        self.has_changed.notified().await;
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pingora_load_balancing::{Backends, LoadBalancer};
 
-use super::backend::Backend;
+use super::backend::{Backend, Health};
 use super::balance::Policy;
-use super::discovery::Discovery;
-use super::health::{Connectors, Verdicts, Watch};
+use super::discovery::{Discovery, listed};
+use super::health::{Connector, Watch};
 use super::roster::Roster;
 use super::selection::{InFlight, Parts, Selection};
 use crate::clock::Clock;
@@ -42,11 +43,10 @@ impl Upstream {
         let epoch = parts.epoch;
         let policy = Arc::clone(&parts.policy);
         let discovery = Discovery::new(config.clone(), Arc::clone(&roster));
-        let mut balancer = LoadBalancer::from_backends_with_config(
+        let balancer = LoadBalancer::from_backends_with_config(
             Backends::new(Box::new(discovery)),
             Some(parts),
         );
-        balancer.set_health_check(Box::new(Verdicts(Arc::clone(&roster))));
         Self {
             config,
             roster,
@@ -146,20 +146,22 @@ impl Upstream {
     }
 
     /// The watch over the backends' health, if they are checked.
-    pub fn watch(&self, connectors: &Arc<Connectors>) -> Option<Watch> {
+    pub fn watch(self: &Arc<Self>, connector: &Arc<Connector>) -> Option<Watch> {
         let check = self.config.health_check.clone()?;
         let roster = Arc::clone(&self.roster);
         Some(Watch::new(
-            self.name(),
-            check,
+            Arc::clone(self),
             roster,
-            Arc::clone(connectors),
+            check,
+            Arc::clone(connector),
         ))
     }
 
-    /// Tells Pingora's load balancer what the watch has found.
-    pub async fn publish_health(&self) {
-        self.balancer.backends().run_health_check(false).await;
+    /// Tells Pingora's load balancer what the watch has found. It is told by the switch that it has for an operator, one backend at a time:
+    /// to run Pingora's own health check would walk through all of them for each change.
+    pub(super) fn publish_health(&self, address: SocketAddr, health: Health) {
+        let backends = self.balancer.backends();
+        backends.set_enable(&listed(address), health == Health::Up);
     }
 }
 
