@@ -46,7 +46,7 @@ pub use balance::{Balance, Hash, HashKey, MaxLoad};
 pub use diagnostic::{Fault, Faults, Position};
 pub use embedded_backend::EmbeddedBackend;
 pub use header::{RequestId, WrittenHeader};
-pub use health_check::{HealthCheck, HttpProbe, Probe};
+pub use health_check::{GrpcProbe, HealthCheck, HttpProbe, Probe};
 pub use host::HostPattern;
 pub use listener::Listener;
 pub use load::load;

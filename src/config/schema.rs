@@ -18,7 +18,6 @@ pub(super) const NOT_BUILT: &[&str] = &[
     "listeners[].timeouts",
     "listeners[].limits",
     "upstreams.*.sticky",
-    "upstreams.*.health_check.grpc",
     "upstreams.*.outlier",
     "upstreams.*.slow_start",
     "upstreams.*.retry",

@@ -12,6 +12,7 @@ mod failures;
 mod forwarded;
 mod headers;
 mod health;
+mod health_grpc;
 mod http1;
 mod policies;
 mod routing;

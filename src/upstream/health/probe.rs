@@ -13,13 +13,13 @@ use std::time::Duration;
 use pingora_core::connectors::http::v2;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
-use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::upstreams::peer::{ALPN, HttpPeer};
 use pingora_core::{Error, ErrorType};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::reason::cause;
-use super::{Reason, http};
+use super::{Reason, grpc, http};
 use crate::config;
 
 /// Who asks, in `User-Agent`.
@@ -113,6 +113,9 @@ impl Probe {
     async fn talk(&self, session: Option<HttpSession>, peer: &HttpPeer) -> Result<(), Reason> {
         match (&self.check.probe, session) {
             (config::Probe::Http(probe), Some(session)) => http::ask(session, peer, probe).await,
+            (config::Probe::Grpc(probe), Some(session)) => {
+                grpc::ask(session, peer, probe, self.check.timeout).await
+            }
             (_, None) | (config::Probe::Tcp, _) => Ok(()),
         }
     }
@@ -135,6 +138,9 @@ fn peer(template: &HttpPeer, check: &config::HealthCheck) -> HttpPeer {
     // Else Pingora would keep the connection for others, and nobody would ever take it out again.
     options.max_h2_streams = 1;
     options.h2_ping_interval = None;
+    if let config::Probe::Grpc(_) = check.probe {
+        options.alpn = ALPN::H2;
+    }
     peer
 }
 
@@ -155,7 +161,6 @@ fn not_connected(peer: &HttpPeer, limit: Duration) -> Reason {
 #[cfg(test)]
 mod tests {
     use pingora_core::connectors::l4::BindTo;
-    use pingora_core::upstreams::peer::ALPN;
 
     use super::*;
 
@@ -209,6 +214,14 @@ mod tests {
     fn a_check_can_go_to_another_port_of_the_same_machine() {
         let peer = peer(&template(), &check(config::Probe::Tcp, Some(9000)));
         assert_eq!(peer._address.to_string(), "127.0.0.1:9000");
+    }
+
+    #[test]
+    fn a_grpc_check_speaks_http2_whatever_requests_speak() {
+        let grpc = config::Probe::Grpc(config::GrpcProbe {
+            service: String::new(),
+        });
+        assert_eq!(peer(&template(), &check(grpc, None)).options.alpn, ALPN::H2);
     }
 
     /// From an address that this machine does not have.
