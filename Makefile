@@ -32,5 +32,5 @@ check: deps ## Formatting, lints, documentation; licences and shell scripts wher
 compose-test: ## The Docker Compose example on a real engine; as root on Debian it brings its own
 	bash tests/compose/run.sh
 
-interop: deps ## Evenkeel in front of FastAPI on uvicorn and of nginx
+interop: deps ## Evenkeel in front of FastAPI on uvicorn, nginx and a gRPC server
 	bash tests/interop/run.sh

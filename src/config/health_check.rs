@@ -21,7 +21,7 @@ use std::time::Duration;
 pub struct HealthCheck {
     /// What is tried.
     pub probe: Probe,
-    /// From the start of one probe to the start of the next.
+    /// From the start of one probe to the start of the next, at most.
     pub interval: Duration,
     /// How long one probe may take; never longer than the interval.
     pub timeout: Duration,
@@ -40,6 +40,8 @@ pub enum Probe {
     Http(HttpProbe),
     /// A connection.
     Tcp,
+    /// The question of gRPC's health checking protocol.
+    Grpc(GrpcProbe),
 }
 
 /// The GET request of a health check, and the answer it wants.
@@ -55,14 +57,23 @@ pub struct HttpProbe {
     pub body_contains: Option<String>,
 }
 
+/// The question of a health check in `grpc.health.v1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrpcProbe {
+    /// The service that is asked about; empty for the server as a whole.
+    pub service: String,
+}
+
 section! {
-    /// A probe that is repeated, and how many results in a row count. Exactly one of `http` and `tcp` stands in it.
+    /// A probe that is repeated, and how many results in a row count. Exactly one of `http`, `tcp` and `grpc` stands in it.
     pub(super) struct HealthCheckEntry {
         /// Ask with a GET request.
         pub(super) http: Entry<HttpProbeEntry>,
         /// Only connect; written `tcp: {}`.
         pub(super) tcp: Entry<TcpProbe>,
-        /// From the start of one probe to the start of the next.
+        /// Ask `grpc.health.v1.Health/Check`; `grpc: {}` asks about the server as a whole.
+        pub(super) grpc: Entry<GrpcProbeEntry>,
+        /// From the start of one probe to the start of the next; up to 10 % less, by chance.
         pub(super) interval: Duration [Duration::from_millis(10)..=DAY] = Duration::from_secs(5),
         /// How long one probe may take; the interval, if that is shorter than the default.
         pub(super) timeout: Spot<Duration> [MILLISECOND..=DAY] = Spot::default_value(Duration::from_secs(2)),
@@ -86,6 +97,14 @@ section! {
         pub(super) status: StatusRanges = StatusRanges::successful(),
         /// Text that the body must hold; any body will do by default.
         pub(super) body_contains: Option<String>,
+    }
+}
+
+section! {
+    /// The question of a health check in `grpc.health.v1`.
+    pub(super) struct GrpcProbeEntry {
+        /// The service to ask about; by default the server as a whole.
+        pub(super) service: Option<String>,
     }
 }
 
@@ -114,7 +133,7 @@ make the timeout at most {interval}, or the interval longer"
         };
         let place = self.place.as_ref()?;
         Some(HealthCheck {
-            probe: probe(place, entry.http, entry.tcp, reader)?,
+            probe: probe(place, entry.http, entry.tcp, entry.grpc, reader)?,
             interval: entry.interval,
             timeout,
             healthy_after: entry.healthy_after,
@@ -128,29 +147,52 @@ fn probe(
     place: &Place,
     http: Entry<HttpProbeEntry>,
     tcp: Entry<TcpProbe>,
+    grpc: Entry<GrpcProbeEntry>,
     reader: &mut Reader<'_>,
 ) -> Option<Probe> {
-    match (http.place(), tcp.place()) {
-        (None, None) if reader.has_unknown_keys(place) => {}
-        (None, None) => {
-            reader.fault_at(
-                place,
-                "nothing says what to try; add `http: { path: /health }`, or `tcp: {}`",
-            );
-        }
-        (Some(_), Some(tcp)) => {
-            reader.fault_at(tcp, "`http` stands here already; keep one of the two");
-        }
-        _ => {}
-    }
-    match http.value() {
-        Some(http) => Some(Probe::Http(HttpProbe {
+    one_of(
+        place,
+        &[
+            ("http", http.place()),
+            ("tcp", tcp.place()),
+            ("grpc", grpc.place()),
+        ],
+        reader,
+    );
+    let http = http.value().map(|http| {
+        Probe::Http(HttpProbe {
             path: http.path.0,
             host: http.host.map(|host| host.0),
             status: http.status,
             body_contains: http.body_contains,
-        })),
-        None => tcp.value().map(|_| Probe::Tcp),
+        })
+    });
+    let tcp = tcp.value().map(|_| Probe::Tcp);
+    let grpc = grpc.value().map(|grpc| {
+        Probe::Grpc(GrpcProbe {
+            service: grpc.service.unwrap_or_default(),
+        })
+    });
+    http.or(tcp).or(grpc)
+}
+
+/// Notes what is wrong when not exactly one of these keys stands in the health check at `check`.
+fn one_of(check: &Place, probes: &[(&str, Option<&Place>)], reader: &mut Reader<'_>) {
+    let mut written = probes
+        .iter()
+        .filter_map(|(key, place)| Some((key, (*place)?)));
+    match written.next() {
+        None if reader.has_unknown_keys(check) => {}
+        None => reader.fault_at(
+            check,
+            "nothing says what to try; add `http: { path: /health }`, `tcp: {}` or `grpc: {}`",
+        ),
+        Some((first, _)) => written.for_each(|(_, place)| {
+            reader.fault_at(
+                place,
+                format!("`{first}` stands here already; keep one of them"),
+            );
+        }),
     }
 }
 

@@ -64,7 +64,7 @@ pub use diagnostic::{Fault, Faults, Position};
 pub use embedded_backend::EmbeddedBackend;
 pub use filter::Filter;
 pub use header::{RequestId, WrittenHeader};
-pub use health_check::{HealthCheck, HttpProbe, Probe};
+pub use health_check::{GrpcProbe, HealthCheck, HttpProbe, Probe};
 pub use host::HostPattern;
 pub use listener::Listener;
 pub use load::{load, load_with};

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::config::EmbeddedBackend;
 use crate::runtime::Live;
-use crate::upstream::{Connectors, Upstream, Watch};
+use crate::upstream::{Connector, Upstream, Watch};
 
 /// Pingora's service for the background work.
 pub(super) struct Background {
@@ -38,9 +38,9 @@ impl ServiceWithDependents for Background {
     ) {
         let _embedded = embedded::start(&self.embedded).await;
         let snapshot = self.live.snapshot();
-        let connectors = Arc::new(Connectors::default());
+        let connector = Arc::new(Connector::default());
         let upstreams = snapshot.upstreams.iter().map(Arc::clone);
-        let begun = upstreams.map(|upstream| begin(upstream, &connectors));
+        let begun = upstreams.map(|upstream| begin(upstream, &connector));
         let watched = join_all(begun).await;
         ready.notify_ready();
         let tasks = watched
@@ -64,18 +64,15 @@ impl ServiceWithDependents for Background {
 }
 
 /// Finds an upstream's backends and checks each of them once.
-async fn begin(upstream: Arc<Upstream>, connectors: &Arc<Connectors>) -> Keeper {
+async fn begin(upstream: Arc<Upstream>, connector: &Arc<Connector>) -> Keeper {
     let due = discover(&upstream).await;
-    let began = Instant::now();
-    let mut watch = upstream.watch(connectors);
+    let mut watch = upstream.watch(connector);
     if let Some(watch) = &mut watch {
-        watch.round().await;
+        watch.ask_everybody().await;
     }
-    upstream.publish_health().await;
     Keeper {
         upstream,
         watch,
-        began,
         due,
     }
 }
@@ -84,8 +81,6 @@ async fn begin(upstream: Arc<Upstream>, connectors: &Arc<Connectors>) -> Keeper 
 struct Keeper {
     upstream: Arc<Upstream>,
     watch: Option<Watch>,
-    /// When the last round of checks began.
-    began: Instant,
     /// When each name is to be looked up again.
     due: Vec<(usize, Instant)>,
 }
@@ -95,26 +90,15 @@ impl Keeper {
         let Self {
             upstream,
             watch,
-            began,
             due,
         } = self;
-        futures::join!(
-            keep_checking(&upstream, watch, began),
-            keep_discovering(&upstream, due)
-        );
+        futures::join!(keep_checking(watch), keep_discovering(&upstream, due));
     }
 }
 
-async fn keep_checking(upstream: &Upstream, watch: Option<Watch>, mut began: Instant) {
-    let Some(mut watch) = watch else {
-        return;
-    };
-    loop {
-        sleep_until(began + watch.interval()).await;
-        began = Instant::now();
-        if watch.round().await {
-            upstream.publish_health().await;
-        }
+async fn keep_checking(watch: Option<Watch>) {
+    if let Some(mut watch) = watch {
+        watch.keep_asking().await;
     }
 }
 

@@ -41,7 +41,7 @@ mod upstream;
 pub use backend::{Backend, Health};
 pub use discovery::Resolver;
 pub use handshake::{Refusal, RefusalKind};
-pub use health::{Connectors, Watch};
+pub use health::{Connector, Watch};
 pub use own::register;
 pub use selection::InFlight;
 pub use split::Split;

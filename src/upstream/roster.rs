@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
 use super::backend::{Backend, Health};
 use super::balance::Members;
@@ -29,6 +30,7 @@ pub(super) struct Roster {
     pub(super) due: AtomicU64,
     /// Held by whoever changes what the policies see, so that changes come one after the other.
     pub(super) changing: Mutex<()>,
+    has_changed: Notify,
 }
 
 /// What the operator says about how backends leave and come back.
@@ -63,6 +65,7 @@ impl Roster {
             clock,
             due: AtomicU64::new(NEVER),
             changing: Mutex::default(),
+            has_changed: Notify::new(),
         }
     }
 
@@ -95,6 +98,12 @@ impl Roster {
             }
         }
         self.current.store(Arc::new(lineup));
+        self.has_changed.notify_one();
+    }
+
+    /// Waits for another lineup than the one there was when it last returned. For one caller only.
+    pub(super) async fn changed(&self) {
+        self.has_changed.notified().await;
     }
 }
 

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use pingora_load_balancing::{Backends, LoadBalancer};
 
-use super::backend::Backend;
+use super::backend::{Backend, Health};
 use super::balance::Policy;
 use super::budget::{RetryBudget, Withdrawal};
 use super::discovery::{Discovery, Published, Resolver};
-use super::health::{Connectors, Verdicts, Watch};
+use super::health::{Connector, Watch};
 use super::retry::{self, Decision, Failed};
 use super::roster::{Roster, Rules};
 use super::selection::{InFlight, Parts, Selection};
@@ -47,11 +47,10 @@ impl Upstream {
             Arc::clone(&roster),
             Arc::clone(resolver),
         ));
-        let mut balancer = LoadBalancer::from_backends_with_config(
+        let balancer = LoadBalancer::from_backends_with_config(
             Backends::new(Box::new(Published(Arc::clone(&discovery)))),
             Some(parts),
         );
-        balancer.set_health_check(Box::new(Verdicts(Arc::clone(&roster))));
         let budget = config.retry.as_ref();
         let budget = budget.map(|retry| RetryBudget::new(retry.budget));
         Self {
@@ -189,20 +188,22 @@ impl Upstream {
     }
 
     /// The watch over the backends' health, if they are checked.
-    pub fn watch(&self, connectors: &Arc<Connectors>) -> Option<Watch> {
+    pub fn watch(self: &Arc<Self>, connector: &Arc<Connector>) -> Option<Watch> {
         let check = self.config.health_check.clone()?;
         let roster = Arc::clone(&self.roster);
         Some(Watch::new(
-            self.name(),
-            check,
+            Arc::clone(self),
             roster,
-            Arc::clone(connectors),
+            check,
+            Arc::clone(connector),
         ))
     }
 
-    /// Tells Pingora's load balancer what the watch has found.
-    pub async fn publish_health(&self) {
-        self.balancer.backends().run_health_check(false).await;
+    /// Tells Pingora's load balancer what the watch has found. It is told by the switch that it has for an operator, one backend at a time:
+    /// to run Pingora's own health check would walk through all of them for each change.
+    pub(super) fn publish_health(&self, backend: &Backend, health: Health) {
+        let backends = self.balancer.backends();
+        backends.set_enable(&backend.listed(), health == Health::Up);
     }
 }
 

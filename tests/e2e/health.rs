@@ -71,6 +71,25 @@ fn a_backend_that_does_not_answer_its_first_check_never_sees_a_request() {
     assert_never_asked(&proxy, &hanging);
 }
 
+/// Seen failing without the limit on the whole check: each drip comes in time, and the end never does.
+#[test]
+fn a_backend_that_drips_its_answer_to_a_check_is_down_when_the_time_is_up() {
+    let dripping = Backend::start(|conversation| {
+        if conversation.request().is_some() {
+            conversation.send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+            conversation.drip("not yet ");
+        }
+    });
+    let check = "{ http: { path: /health, body_contains: served }, interval: 1h, timeout: 1s }";
+    let saying = Backend::answering(|_: &Request| ok("served"));
+    let proxy = checked([dripping.address(), saying.address()], check);
+    assert_eq!(
+        verdicts(&proxy, &dripping),
+        ["down: it did not answer within 1s"]
+    );
+    assert_never_asked(&proxy, &dripping);
+}
+
 #[test]
 fn every_backend_is_checked_once_before_the_first_request_is_sent_to_it() {
     let (one, other) = (with_health(200), with_health(204));
@@ -204,7 +223,7 @@ fn a_backend_goes_down_after_as_many_failed_checks_as_the_file_says_and_not_befo
     // Two failures are forgiven, three are not.
     let (backend, checks) = with_script(&[200, 500, 500, 200, 500, 500, 500]);
     let fine = HelloBackend::start("app2");
-    let check = "{ http: { path: /health }, interval: 50ms, timeout: 50ms, unhealthy_after: 3 }";
+    let check = "{ http: { path: /health }, interval: 500ms, unhealthy_after: 3 }";
     let proxy = checked([backend.address(), fine.address()], check);
     proxy.stderr.find("the backend is down", |line| {
         line.contains(&format!("backend {} is down", backend.address()))
@@ -214,7 +233,10 @@ fn a_backend_goes_down_after_as_many_failed_checks_as_the_file_says_and_not_befo
     let verdicts = verdicts(&proxy, &backend);
     assert_eq!(verdicts.len(), 2, "{verdicts:?}");
     assert_eq!(verdicts[0], "up");
-    assert!(verdicts[1].starts_with("down: "), "{verdicts:?}");
+    assert_eq!(
+        verdicts[1],
+        "down: it answered with status 500 (3 checks in a row)"
+    );
     assert_is_left_alone(&proxy, &backend);
 }
 
@@ -222,17 +244,48 @@ fn a_backend_goes_down_after_as_many_failed_checks_as_the_file_says_and_not_befo
 fn a_backend_comes_back_after_as_many_good_checks_as_the_file_says_and_not_before() {
     let (backend, checks) = with_script(&[500, 200, 200, 500, 200, 200, 200]);
     let fine = HelloBackend::start("app2");
-    let check = "{ http: { path: /health }, interval: 50ms, timeout: 50ms, healthy_after: 3 }";
+    let check = "{ http: { path: /health }, interval: 500ms, healthy_after: 3 }";
     let proxy = checked([backend.address(), fine.address()], check);
     proxy.stderr.find("the backend is up again", |line| {
-        line.contains(&format!("backend {} is up again", backend.address()))
-            .then_some(())
+        let told = format!(
+            "backend {} is up again (3 checks in a row)",
+            backend.address()
+        );
+        line.contains(&told).then_some(())
     });
     assert!(checks.load(Ordering::Relaxed) >= 7);
     eventually("the backend gets requests", || {
         proxy.get("/");
         backend.asked_for("/") > 0
     });
+}
+
+/// The other backend is the clock: it is asked once in each interval. Seen failing without the faster pace, with 9 checks of it.
+#[test]
+fn a_backend_that_is_going_down_is_asked_more_often_than_the_interval_says() {
+    let clock = with_health(200);
+    let checks_of_clock = clock.counter("/health");
+    let at_first_failure = Arc::new(AtomicUsize::new(usize::MAX));
+    let (first, failures) = (Arc::clone(&at_first_failure), AtomicUsize::new(0));
+    let dying = Backend::answering(move |request: &Request| {
+        if request.target() != "/health" {
+            return ok("served");
+        }
+        match failures.fetch_add(1, Ordering::Relaxed) {
+            0 => return answer(200, ""),
+            1 => first.store(checks_of_clock(), Ordering::Relaxed),
+            _ => {}
+        }
+        answer(500, "")
+    });
+    let check = "{ http: { path: /health }, interval: 2s, unhealthy_after: 10 }";
+    let proxy = checked([dying.address(), clock.address()], check);
+    proxy.stderr.find("the dying backend is down", |line| {
+        line.contains(&format!("backend {} is down", dying.address()))
+            .then_some(())
+    });
+    let asked = clock.asked_for("/health") - at_first_failure.load(Ordering::Relaxed);
+    assert!(asked <= 5, "{asked} intervals went by");
 }
 
 #[test]

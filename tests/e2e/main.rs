@@ -13,6 +13,7 @@ mod failures;
 mod forwarded;
 mod headers;
 mod health;
+mod health_grpc;
 mod http1;
 mod names;
 mod names_that_change;

@@ -182,7 +182,9 @@ fn a_name_that_stops_to_resolve_keeps_its_last_good_addresses_and_says_so_once()
     ];
     let stops = |(mood, reason)| move || assert_keeps_its_addresses(mood, reason);
     std::thread::scope(|scope| {
-        moods.map(|mood| scope.spawn(stops(mood)));
+        for mood in moods {
+            scope.spawn(stops(mood));
+        }
     });
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Evenkeel in front of real backends that nobody here wrote: two FastAPI apps on uvicorn, and two nginx.
+# Evenkeel in front of real backends that nobody here wrote: two FastAPI apps on uvicorn, two nginx, and the gRPC health
+# service.
 #
-# FastAPI and uvicorn come from PyPI into a virtual environment, nginx from the system or, unpacked and not installed,
+# FastAPI, uvicorn and gRPC come from PyPI into a virtual environment, nginx from the system or, unpacked and not installed,
 # from Debian's archive; all of it stays under target/interop. Nothing has a fixed port, everything listens on
 # loopback, and every process started here is ended here. Exits 0 only when every check has passed.
 set -euo pipefail
@@ -26,6 +27,7 @@ main() {
 
     check_fastapi
     check_nginx
+    check_grpc_health
     echo "interop: all passed"
 }
 
@@ -59,6 +61,54 @@ check_nginx() {
     expect_forwarded_headers 127.0.0.1
     expect_upload_and_download
 }
+
+# An app whose health is told by a gRPC server beside it.
+check_grpc_health() {
+    echo "== the health service of gRPC for Python"
+    start_app app1 0
+    local app_port=$port log=$scratch/grpc_server.log
+    "$work/venv/bin/python" "$here/grpc_server.py" >"$log" 2>&1 &
+    started "$!"
+    local health=$pid
+    eventually 20 "the gRPC server listens: $log" grep -q 'running on' "$log"
+    port=$(sed -n 's/running on //p' "$log")
+    run_evenkeel grpc <<END
+listeners:
+  - address: 127.0.0.1:0
+access_log: { path: "off" }
+upstreams:
+  server:
+    backends: ["127.0.0.1:$app_port"]
+    health_check: { grpc: {}, port: $port, interval: 500ms }
+  service:
+    backends: ["127.0.0.1:$app_port"]
+    health_check: { grpc: { service: shop.v1.Orders }, port: $port, interval: 500ms }
+  stranger:
+    backends: ["127.0.0.1:$app_port"]
+    health_check: { grpc: { service: nobody }, port: $port, interval: 500ms }
+routes:
+  - upstream: server
+  - match: { path: /service/ }
+    upstream: service
+END
+    expect_log grpc 'stranger: backend .* is down: it has no service "nobody" (grpc-status 5 NOT_FOUND'
+    eventually 10 "the app is up" answers_with 200 /
+    eventually 10 "the app is up for its service" answers_with 404 /service/
+    kill -USR1 "$health"
+    eventually 10 "the app is down" answers_with 503 /
+    eventually 10 "the app is down for its service" answers_with 503 /service/
+    expect_log grpc 'server: backend .* is down: it says that it does not serve (NOT_SERVING) (3 checks in a row)'
+    kill -USR2 "$health"
+    eventually 10 "the app is up again" answers_with 200 /
+    expect_log grpc 'server: backend .* is up again'
+    passed "gRPC health: SERVING, NOT_SERVING, SERVING, and a service that is not there"
+}
+
+# answers_with STATUS PATH
+answers_with() { [ "$(curl -sS -o /dev/null -w '%{http_code}' "$base$2")" = "$1" ]; }
+
+# expect_log NAME PATTERN
+expect_log() { eventually 10 "in $scratch/$1.log: $2" grep -q -- "$2" "$scratch/$1.log"; }
 
 # nginx says 405 to a POST of a file, and must still have read the body; the file's bytes must come back unchanged.
 expect_upload_and_download() {
@@ -130,8 +180,7 @@ END
 
 # start_evenkeel UPSTREAM BACKEND BACKEND; sets base.
 start_evenkeel() {
-    local file=$scratch/$1.yaml log=$scratch/$1.log
-    cat >"$file" <<END
+    run_evenkeel "$1" <<END
 listeners:
   - address: 127.0.0.1:0
 access_log: { path: "off" }
@@ -142,11 +191,17 @@ upstreams:
 routes:
   - upstream: $1
 END
+    eventually 10 "the first answer through evenkeel" curl -sf "$base/"
+}
+
+# run_evenkeel NAME, with the configuration on standard input; sets base.
+run_evenkeel() {
+    local file=$scratch/$1.yaml log=$scratch/$1.log
+    cat >"$file"
     "$evenkeel" -c "$file" >"$log" 2>&1 &
     started "$!"
     eventually 20 "evenkeel listens: $log" grep -q 'listening on 127\.0\.0\.1:' "$log"
     base=http://$(grep -o '127\.0\.0\.1:[0-9]*' <(grep 'listening on' "$log") | head -n 1)
-    eventually 10 "the first answer through evenkeel" curl -sf "$base/"
 }
 
 started() {
@@ -159,7 +214,7 @@ free_port() {
 }
 
 provide_fastapi() {
-    if ! "$work/venv/bin/python" -c 'import fastapi, uvicorn' 2>/dev/null; then
+    if ! "$work/venv/bin/python" -c 'import fastapi, grpc_health, uvicorn' 2>/dev/null; then
         python3 -m venv "$work/venv" ||
             fail "no Python with venv here; type: apt-get install python3-venv, dnf install python3 or brew install python"
         "$work/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"

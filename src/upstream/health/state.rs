@@ -14,11 +14,9 @@ pub(crate) struct Streak {
 }
 
 impl Streak {
-    pub(crate) fn new() -> Self {
-        Self {
-            health: Health::Unknown,
-            against: 0,
-        }
+    /// Nothing heard yet of a backend that is taken to be in this health.
+    pub(crate) fn of(health: Health) -> Self {
+        Self { health, against: 0 }
     }
 
     /// The health after one more answer; it flips after `healthy_after` successes or `unhealthy_after` failures in a row.
@@ -45,6 +43,11 @@ impl Streak {
     pub(crate) fn health(self) -> Health {
         self.health
     }
+
+    /// Whether its last answer spoke against its health, without having changed it yet.
+    pub(crate) fn is_changing(self) -> bool {
+        self.against > 0
+    }
 }
 
 #[cfg(test)]
@@ -53,7 +56,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn after_all(answers: &[bool]) -> Health {
-        let start = Streak::new();
+        let start = Streak::of(Health::Unknown);
         let end = answers
             .iter()
             .fold(start, |streak, answer| streak.after(*answer, 2, 3));
@@ -87,7 +90,7 @@ mod tests {
         /// Seen failing with the count kept when an answer agrees with the verdict.
         #[test]
         fn a_flip_needs_that_many_equal_answers_just_before(answers in prop::collection::vec(any::<bool>(), 1..60)) {
-            let mut streak = Streak::new();
+            let mut streak = Streak::of(Health::Unknown);
             for (index, answer) in answers.iter().enumerate() {
                 let before = streak.health();
                 streak = streak.after(*answer, 2, 3);

@@ -1,116 +1,215 @@
-//! When to ask.
+//! Asks those that are due, and tells what came of it.
 //!
-//! All backends of an upstream are asked at once, then again when the interval has passed since the last round began. Each change of health
-//! is logged once, with the reason.
+//! One task for each upstream, which holds all of its checks under way at once. Each change of health is logged once, with the reason; a
+//! failed check that changes nothing is only logged for whoever asks for it (level `debug`).
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use pingora_load_balancing::health_check::HealthCheck;
+use tokio::time::{Instant, sleep_until};
 
-use super::{Connectors, Probe, Streak};
+use super::{Answer, Connector, Permit, Probe, Reason, Schedule};
 use crate::config;
-use crate::upstream::discovery::listed;
-use crate::upstream::roster::Roster;
-use crate::upstream::{Backend, Health};
+use crate::upstream::roster::{Lineup, Roster};
+use crate::upstream::{Backend, Health, Upstream};
 
-/// Asks every backend of one upstream, round after round.
+/// That checks cannot be made is logged again after this long.
+const REMINDER: Duration = Duration::from_secs(60);
+
+/// Watches over the backends of one upstream.
 pub struct Watch {
-    upstream: String,
-    check: config::HealthCheck,
-    probe: Probe,
+    upstream: Arc<Upstream>,
     roster: Arc<Roster>,
-    streaks: HashMap<SocketAddr, Streak>,
+    /// The one that the schedule follows.
+    lineup: Arc<Lineup>,
+    check: config::HealthCheck,
+    probe: Arc<Probe>,
+    schedule: Schedule,
+    /// The schedule counts time from here.
+    began: Instant,
+    asked: FuturesUnordered<BoxFuture<'static, Asked>>,
+    /// When it was last logged that checks cannot be made.
+    reminded: Option<Duration>,
+}
+
+/// A check that has ended.
+struct Asked {
+    address: SocketAddr,
+    at: Duration,
+    answer: Answer,
 }
 
 impl Watch {
     /// A watch over the backends in `roster`; nothing is asked yet.
     pub(in crate::upstream) fn new(
-        upstream: &str,
-        check: config::HealthCheck,
+        upstream: Arc<Upstream>,
         roster: Arc<Roster>,
-        connectors: Arc<Connectors>,
+        check: config::HealthCheck,
+        connector: Arc<Connector>,
     ) -> Self {
-        Self {
-            upstream: upstream.to_owned(),
-            probe: Probe::new(check.clone(), connectors),
-            check,
+        let mut watch = Self {
+            upstream,
+            lineup: roster.lineup(),
             roster,
-            streaks: HashMap::new(),
-        }
+            probe: Arc::new(Probe::new(check.clone(), connector)),
+            schedule: Schedule::new(&check),
+            check,
+            began: Instant::now(),
+            asked: FuturesUnordered::new(),
+            reminded: None,
+        };
+        watch.enlist();
+        watch
     }
 
-    /// From the beginning of one round to that of the next.
-    pub fn interval(&self) -> Duration {
-        self.check.interval
-    }
-
-    /// Asks every backend once, all at the same time; whether any changed its health. A verdict holds from the moment of its answer: a
-    /// backend that is slow to answer does not hold up what the others say.
-    pub async fn round(&mut self) -> bool {
-        let asked = self.roster.lineup();
-        let probe = &self.probe;
-        let mut answers: FuturesUnordered<_> = asked
-            .backends
-            .iter()
-            .map(|backend| backend.address())
-            .map(|address| async move { (address, probe.check(&listed(address)).await) })
-            .collect();
-
-        let mut changed = false;
-        while let Some((address, answer)) = answers.next().await {
-            let streak = self.streaks.entry(address).or_insert_with(Streak::new);
-            *streak = streak.after(
-                answer.is_ok(),
-                self.check.healthy_after,
-                self.check.unhealthy_after,
-            );
-            // Discovery may have changed the lineup meanwhile: verdicts go to the backends that are there now.
-            let lineup = self.roster.lineup();
-            if let Some(backend) = lineup.find(address)
-                && backend.health() != streak.health()
-            {
-                log_change(&self.upstream, backend, backend.health(), answer);
-                self.roster.tell_health(address, streak.health());
-                changed = true;
+    /// Asks every backend once, all at the same time. A verdict holds from the moment of its answer: a backend that is slow to answer does
+    /// not hold up what the others say.
+    pub async fn ask_everybody(&mut self) {
+        let start = self.now();
+        loop {
+            // Not those that become due again meanwhile.
+            let is_anybody_left = self.schedule.next_due().is_some_and(|due| due <= start);
+            tokio::select! {
+                permit = self.probe.permit(), if is_anybody_left => self.ask_next(start, permit),
+                Some(asked) = self.asked.next() => self.hear(asked),
+                else => return,
             }
         }
-        let lineup = self.roster.lineup();
-        self.streaks
-            .retain(|address, _| lineup.index(*address).is_some());
-        changed
     }
-}
 
-fn log_change(upstream: &str, backend: &Backend, before: Health, answer: pingora_core::Result<()>) {
-    match answer {
-        Err(error) => log::warn!(
-            "upstream {upstream}: backend {backend} is down: {}",
-            reason(&error)
-        ),
-        Ok(()) if before == Health::Unknown => {
-            log::info!("upstream {upstream}: backend {backend} is up");
+    /// Asks each backend whenever it is due, without end.
+    pub async fn keep_asking(&mut self) {
+        loop {
+            self.follow();
+            let now = self.now();
+            while self.schedule.next_due().is_some_and(|due| due <= now) {
+                self.ask_next(now, None);
+            }
+            let next = self.schedule.next_due().map(|due| self.began + due);
+            tokio::select! {
+                Some(asked) = self.asked.next() => self.hear(asked),
+                () = self.roster.changed() => {}
+                () = sleep_until(next.unwrap_or(self.began)), if next.is_some() => {}
+            }
         }
-        Ok(()) => log::info!("upstream {upstream}: backend {backend} is up again"),
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Takes in what discovery may have changed.
+    fn follow(&mut self) {
+        let current = self.roster.lineup();
+        if !Arc::ptr_eq(&self.lineup, &current) {
+            self.lineup = current;
+            self.enlist();
+        }
+    }
+
+    fn enlist(&mut self) {
+        let backends = self.lineup.backends.iter();
+        let backends: Vec<_> = backends
+            .map(|backend| (backend.address(), backend.health()))
+            .collect();
+        self.schedule.follow(&backends, self.now());
+    }
+
+    /// Begins to ask the next one that is due by `by`, and keeps the `permit` until it has answered.
+    fn ask_next(&mut self, by: Duration, permit: Option<Permit>) {
+        let next = self.schedule.take_due(by);
+        // The schedule knows those of this lineup, and no others.
+        let Some(backend) = next.and_then(|address| self.lineup.find(address).cloned()) else {
+            return;
+        };
+        let (probe, at) = (Arc::clone(&self.probe), self.now());
+        self.asked.push(Box::pin(async move {
+            let answer = probe.ask(backend.peer()).await;
+            drop(permit);
+            Asked {
+                address: backend.address(),
+                at,
+                answer,
+            }
+        }));
+    }
+
+    fn hear(&mut self, asked: Asked) {
+        // Verdicts go to the backends that are there now.
+        self.follow();
+        let Asked {
+            address,
+            at,
+            answer,
+        } = asked;
+        let (now, random) = (self.now(), fastrand::u64(..));
+        let failure = match answer {
+            Answer::Good => None,
+            Answer::Bad(reason) => Some(reason),
+            Answer::Hindered(why) => {
+                self.schedule.hindered(address, at, random);
+                return self.log_hindrance(address, &why);
+            }
+        };
+        let verdict = self
+            .schedule
+            .answered(address, at, failure.is_none(), now, random);
+        let (Some(health), Some(backend)) = (verdict, self.lineup.find(address)) else {
+            return;
+        };
+        let before = backend.health();
+        if health != before {
+            self.log_change(backend, before, failure.as_ref());
+            self.roster.tell_health(address, health);
+            self.upstream.publish_health(backend, health);
+        } else if let Some(reason) = failure {
+            let name = self.upstream.name();
+            log::debug!("upstream {name}: a check of backend {backend} failed: {reason}");
+        }
+    }
+
+    fn log_change(&self, backend: &Backend, before: Health, failure: Option<&Reason>) {
+        let name = self.upstream.name();
+        let in_a_row = match (before, failure) {
+            (Health::Unknown, _) => String::new(),
+            (_, Some(_)) => in_a_row(self.check.unhealthy_after),
+            (_, None) => in_a_row(self.check.healthy_after),
+        };
+        match failure {
+            Some(reason) => {
+                log::warn!("upstream {name}: backend {backend} is down: {reason}{in_a_row}");
+            }
+            None if before == Health::Unknown => {
+                log::info!("upstream {name}: backend {backend} is up");
+            }
+            None => log::info!("upstream {name}: backend {backend} is up again{in_a_row}"),
+        }
+    }
+
+    fn log_hindrance(&mut self, address: SocketAddr, why: &str) {
+        let now = self.now();
+        if self.reminded.is_some_and(|last| now < last + REMINDER) {
+            return;
+        }
+        if let Some(backend) = self.lineup.find(address) {
+            self.reminded = Some(now);
+            log::warn!(
+                "upstream {}: backend {backend} cannot be checked: {why}; what is known of its health stands until it can",
+                self.upstream.name()
+            );
+        }
     }
 }
 
-/// What a person is told of a failed check.
-fn reason(error: &pingora_core::Error) -> String {
-    use pingora_core::ErrorType::{
-        ConnectRefused, ConnectTimedout, ConnectionClosed, ReadTimedout,
-    };
-    let told = match (error.etype(), &error.context, &error.cause) {
-        (ConnectRefused, _, _) => "it refused the connection",
-        (ConnectTimedout, _, _) => "it did not accept the connection in time",
-        (ConnectionClosed, _, _) => "it closed the connection without an answer",
-        (ReadTimedout, _, _) => "it did not answer in time",
-        (_, Some(context), _) => context.as_str(),
-        (_, None, Some(cause)) => return cause.to_string(),
-        (other, None, None) => other.as_str(),
-    };
-    told.to_owned()
+fn in_a_row(checks: u32) -> String {
+    match checks {
+        1 => String::new(),
+        _ => format!(" ({checks} checks in a row)"),
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,6 @@ routes: [{{ upstream: web }}]"
     fn tell(&self, backend: u8, health: Health) {
         let roster = &self.upstream.roster;
         roster.tell_health(address(backend), health);
-        self.wait(self.upstream.publish_health());
     }
 
     /// The next requests are shared like this, but for the one that a change of the lineup may move; nobody who is out gets any.

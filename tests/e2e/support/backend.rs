@@ -126,12 +126,22 @@ impl Backend {
 
     /// How many of them were for `target`.
     pub(crate) fn asked_for(&self, target: &str) -> usize {
-        let requests = self.requests();
-        requests
-            .iter()
-            .filter(|request| request.target() == target)
-            .count()
+        asked_for(&self.requests, target)
     }
+
+    /// [`Self::asked_for`], for the script of another backend.
+    pub(crate) fn counter(&self, target: &'static str) -> impl Fn() -> usize + use<> {
+        let requests = Arc::clone(&self.requests);
+        move || asked_for(&requests, target)
+    }
+}
+
+fn asked_for(requests: &Requests, target: &str) -> usize {
+    let requests = requests.lock().unwrap();
+    requests
+        .iter()
+        .filter(|request| request.target() == target)
+        .count()
 }
 
 impl Drop for Backend {
@@ -234,6 +244,13 @@ impl Conversation {
         // The proxy may have gone; the test sees that at its own end.
         let _ = self.stream.write_all(bytes.as_ref());
         let _ = self.stream.flush();
+    }
+
+    /// Says these bytes again and again, with pauses, until the proxy has gone.
+    pub(crate) fn drip(&mut self, bytes: impl AsRef<[u8]>) {
+        while self.stream.write_all(bytes.as_ref()).is_ok() {
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Waits until these bytes have come.

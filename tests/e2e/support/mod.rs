@@ -4,6 +4,7 @@
 mod backend;
 mod client;
 mod dns;
+mod grpc;
 mod hello;
 mod lines;
 mod load;
@@ -14,6 +15,7 @@ mod unwilling;
 pub(crate) use backend::{Backend, Conversation, Request, ok, ports};
 pub(crate) use client::{Answer, Client, ask, get, get_with, refuses};
 pub(crate) use dns::{DnsServer, Mood};
+pub(crate) use grpc::{GrpcAnswer, GrpcBackend};
 pub(crate) use hello::HelloBackend;
 pub(crate) use load::Load;
 pub(crate) use proxy::{Proxy, evenkeel, example, in_front_of, output_of, upstream_of, write_file};
