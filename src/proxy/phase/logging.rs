@@ -24,12 +24,13 @@ pub(in crate::proxy) fn report(
         // What an earlier attempt failed with was made good by a later one.
         ctx.failure = None;
     }
-    record::read(proxy, session, ctx, now, |record| {
-        proxy.access_log.write(record);
-    });
     if let Some(failure) = ctx.failure {
         log_failure(session, error, ctx, failure);
     }
+    // The last that is told of a request: whoever sees its line here finds the other one.
+    record::read(proxy, session, ctx, now, |record| {
+        proxy.access_log.write(record);
+    });
 }
 
 /// One line for a request that failed for a reason other than the client's.
