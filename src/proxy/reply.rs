@@ -84,6 +84,14 @@ async fn write(session: &mut Session, header: ResponseHeader, body: Bytes) -> Re
     Ok(())
 }
 
+/// The head of the answer that the client has, if it has one. An interim answer (RFC 9110 §15.2) is none yet: the final one may still be
+/// any.
+pub(crate) fn begun(session: &Session) -> Option<&ResponseHeader> {
+    session.response_written().filter(|head| {
+        !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS
+    })
+}
+
 /// The whole answer to a head that never reached the HTTP engine, ready for the wire.
 pub(crate) fn refused_head(status: StatusCode) -> Bytes {
     let body = format!("{}\n", sentence(status));

@@ -15,7 +15,7 @@ pub(in crate::proxy) async fn answer(
     error: &Error,
     ctx: &mut Ctx,
 ) -> FailToProxy {
-    let answered = session.response_written().is_some();
+    let answered = reply::begun(session).is_some();
     let failure = *ctx
         .failure
         .get_or_insert_with(|| Failure::of_exchange(error, answered));

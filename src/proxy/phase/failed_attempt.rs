@@ -7,7 +7,7 @@ use pingora_proxy::Session;
 
 use crate::config::Trigger;
 use crate::proxy::failure::{Failure, Fault};
-use crate::proxy::{Ctx, Proxy, stall};
+use crate::proxy::{Ctx, Proxy, reply, stall};
 use crate::upstream::Upstream;
 use crate::upstream::retry::{Decision, Failed, Why};
 
@@ -128,7 +128,7 @@ fn facts(
         trigger,
         is_idempotent: session.req_header().method.is_idempotent(),
         body_is_whole: !session.as_ref().retry_buffer_truncated(),
-        answer_has_begun: session.response_written().is_some(),
+        answer_has_begun: reply::begun(session).is_some(),
         another_is_free: has_another(ctx, ctx.upstream.as_ref()?),
         attempts,
         elapsed: ctx.since_first_attempt(proxy.clock.now()),

@@ -4,7 +4,7 @@ use pingora_core::Error;
 use pingora_proxy::Session;
 
 use crate::proxy::failure::{Failure, Fault};
-use crate::proxy::{Ctx, Proxy, record, stall};
+use crate::proxy::{Ctx, Proxy, record, reply, stall};
 
 /// Reports the request.
 pub(in crate::proxy) fn report(
@@ -14,7 +14,7 @@ pub(in crate::proxy) fn report(
     ctx: &mut Ctx,
 ) {
     let now = proxy.clock.now();
-    let answered = session.response_written().is_some();
+    let answered = reply::begun(session).is_some();
     ctx.end_attempt(now);
     stall::end(ctx);
     if let Some(error) = error {
@@ -44,7 +44,7 @@ fn log_failure(session: &Session, error: Option<&Error>, ctx: &Ctx, failure: Fai
         .upstream
         .as_ref()
         .map_or("-", |upstream| upstream.name());
-    let written = session.response_written().map(|head| head.status.as_u16());
+    let written = reply::begun(session).map(|head| head.status.as_u16());
     let tried: Vec<_> = ctx
         .attempts
         .iter()
