@@ -82,7 +82,7 @@ impl Failure {
         const NEVER: Option<Trigger> = None;
         #[rustfmt::skip]
         let (status, error, fault, trigger, sentence) = match self {
-Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,   "The request is malformed."),
+            Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,   "The request is malformed."),
             Self::NoRoute            => (404, "destination_not_found",     Proxy,   NEVER,   "There is nothing at this address."),
             Self::ClientTooSlow      => (408, "http_request_error",        Client,  NEVER,   "The request did not arrive in time."),
             Self::ClientGone         => (499, "client_closed_request",     Client,  NEVER,   "The client closed the connection."),
@@ -158,4 +158,42 @@ Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,  
 /// Those that say something of the request and not of the backend (501, 505) do not, as with HAProxy's `observe layer7`.
 pub(super) fn counts_against_backend(status: u16) -> bool {
     (500..600).contains(&status) && !matches!(status, 501 | 505)
+}
+
+/// The beginning and the end of what an error says are told, in characters: Pingora's says the whole of a head that it cannot read.
+const TOLD: (usize, usize) = (300, 100);
+
+/// What an error says, at a length that a line of the log can bear.
+pub(super) fn told(error: &Error) -> String {
+    let whole = error.to_string();
+    let (start, end) = TOLD;
+    let length = whole.chars().count();
+    if length <= start + end {
+        return whole;
+    }
+    let cut: String = whole.chars().take(start).collect();
+    let rest: String = whole.chars().skip(length - end).collect();
+    format!("{cut} … {rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_error_the_beginning_and_the_end_are_told() {
+        let what = format!("first {} last", "ä".repeat(1_000_000));
+        let told = told(&Error::explain(ErrorType::InvalidHTTPHeader, what));
+        assert!(
+            told.contains("first ä") && told.ends_with("ä last"),
+            "{told}"
+        );
+        assert_eq!(told.chars().count(), 300 + 3 + 100);
+    }
+
+    #[test]
+    fn a_short_error_is_told_whole() {
+        let error = Error::explain(ErrorType::ReadTimedout, "x".repeat(350));
+        assert_eq!(told(&error), error.to_string());
+    }
 }

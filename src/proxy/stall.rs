@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use pingora_core::{Error, ErrorType};
 use tokio::time::Instant;
 
 use super::Ctx;
@@ -34,16 +35,21 @@ pub(super) fn end(ctx: &Ctx) {
     set(ctx, None);
 }
 
-/// What the deadline, if it has passed, makes of the attempt.
-pub(super) fn failure(ctx: &Ctx) -> Option<Failure> {
-    let has_expired = ctx.connection.as_ref()?.stall.has_expired();
-    has_expired.then(|| {
-        if ctx.has_answer() {
-            Failure::ResponseStalled
-        } else {
-            Failure::ResponseTimeout
-        }
-    })
+/// What the deadline, if it has passed, makes of the attempt; and the backend's error in the place of the one that ended the wait, which
+/// looks like the client's.
+pub(super) fn failure(ctx: &Ctx) -> Option<(Failure, Box<Error>)> {
+    if !ctx.connection.as_ref()?.stall.has_expired() {
+        return None;
+    }
+    let (response, read) = limits(ctx)?;
+    let (failure, key, limit) = if ctx.has_answer() {
+        (Failure::ResponseStalled, "read", read)
+    } else {
+        (Failure::ResponseTimeout, "response", response)
+    };
+    let what = format!("nothing within timeouts.{key}, {limit:?}");
+    let error = Error::explain(ErrorType::ReadTimedout, what).into_up();
+    Some((failure, error))
 }
 
 fn limits(ctx: &Ctx) -> Option<(Duration, Duration)> {

@@ -6,7 +6,7 @@ use pingora_core::{Error, ErrorType};
 use pingora_proxy::Session;
 
 use crate::config::Trigger;
-use crate::proxy::failure::{Failure, Fault};
+use crate::proxy::failure::{self, Failure, Fault};
 use crate::proxy::{Ctx, Proxy, reply, stall};
 use crate::upstream::Upstream;
 use crate::upstream::retry::{Decision, Failed, Why};
@@ -38,11 +38,16 @@ pub(in crate::proxy) fn exchanging(
         // Decided when the status came.
         return error;
     }
+    let failure = match stall::failure(ctx) {
+        Some((failure, stalled)) => {
+            error = stalled;
+            failure
+        }
+        None => Failure::of_exchange(&error, ctx.has_answer()),
+    };
+    stall::end(ctx);
     // Pingora panics on an error that is left undecided.
     error.retry.decide_reuse(client_reused);
-    let failure =
-        stall::failure(ctx).unwrap_or_else(|| Failure::of_exchange(&error, ctx.has_answer()));
-    stall::end(ctx);
     if failure.row().fault != Fault::Backend {
         ctx.failure = Some(failure);
         error.set_retry(false);
@@ -148,9 +153,10 @@ fn log_attempt(ctx: &Ctx, failure: Failure, error: &Error, decision: Decision) {
         return;
     };
     log::debug!(
-        "upstream {}: backend {}: {}: {error}; {decision}",
+        "upstream {}: backend {}: {}: {}; {decision}",
         upstream.name(),
         attempt.address,
         failure.row().error,
+        failure::told(error),
     );
 }

@@ -3,7 +3,7 @@
 use pingora_core::Error;
 use pingora_proxy::Session;
 
-use crate::proxy::failure::{Failure, Fault};
+use crate::proxy::failure::{self, Failure, Fault};
 use crate::proxy::{Ctx, Proxy, record, reply, stall};
 
 /// Reports the request.
@@ -72,7 +72,7 @@ fn log_failure(session: &Session, error: Option<&Error>, ctx: &Ctx, failure: Fai
             .unwrap_or("-"),
         error
             .filter(|_| failure != Failure::NoBackend)
-            .map(|error| format!(": {error}"))
+            .map(|error| format!(": {}", failure::told(error)))
             .unwrap_or_default(),
     );
 }
