@@ -9,6 +9,9 @@ use pingora_core::{Error, ErrorSource, ErrorType};
 
 use crate::config::Trigger;
 
+/// What Pingora calls chunks that it cannot read, a client's or a backend's.
+const INVALID_CHUNK: ErrorType = ErrorType::new("InvalidChunk");
+
 /// Why a request could not be served as it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -36,6 +39,8 @@ pub enum Failure {
     WriteTimeout,
     /// The answer broke off midway.
     ResponseIncomplete,
+    /// The chunks of the answer's body are malformed.
+    ResponseGarbled,
     /// The answer stalled midway.
     ResponseStalled,
     /// What the backend sent is not an HTTP answer.
@@ -94,6 +99,7 @@ impl Failure {
             Self::ResponseTimeout    => (504, "http_response_timeout",     Backend, TIMEOUT, "The service did not answer in time."),
             Self::WriteTimeout       => (504, "connection_write_timeout",  Backend, TIMEOUT, "The service did not take the request in time."),
             Self::ResponseIncomplete => (502, "http_response_incomplete",  Backend, NEVER,   "The service's answer broke off."),
+            Self::ResponseGarbled    => (502, "http_response_transfer_coding", Backend, NEVER, "The service's answer is garbled."),
             Self::ResponseStalled    => (504, "connection_read_timeout",   Backend, NEVER,   "The service's answer stalled."),
             Self::BadResponse        => (502, "http_protocol_error",       Backend, NEVER,   "The service gave an answer that is not HTTP."),
             Self::UnwantedStatus     => (503, "destination_unavailable",   Backend, NEVER,   "The service is not available at the moment."),
@@ -134,6 +140,7 @@ impl Failure {
         match error.etype() {
             ErrorType::ReadTimedout => Self::ClientTooSlow,
             ErrorType::InvalidHTTPHeader | ErrorType::HTTPStatus(_) => Self::BadRequest,
+            error if *error == INVALID_CHUNK => Self::BadRequest,
             _ => Self::ClientGone,
         }
     }
@@ -143,6 +150,7 @@ impl Failure {
             (ErrorType::ReadTimedout, false) => Self::ResponseTimeout,
             (ErrorType::ReadTimedout, true) => Self::ResponseStalled,
             (ErrorType::WriteTimedout, _) => Self::WriteTimeout,
+            (error, _) if *error == INVALID_CHUNK => Self::ResponseGarbled,
             (ErrorType::InvalidHTTPHeader | ErrorType::H1Error, false) => Self::BadResponse,
             (ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError, false) => {
                 Self::ConnectionReset
