@@ -152,7 +152,7 @@ impl Ctx {
         self.pass_over(failure, now);
     }
 
-    /// The current attempt is given up for another backend, and what it says of this one was counted already.
+    /// The current attempt is given up for another backend, and what it says of this one, if anything, was counted already.
     pub(super) fn pass_over(&mut self, failure: Failure, now: Instant) {
         self.failure = Some(failure);
         if failure.row().trigger != Some(Trigger::Connect) {

@@ -31,6 +31,8 @@ pub enum Failure {
     ConnectionTimeout,
     /// The backend cannot be reached.
     Unreachable,
+    /// This machine has no socket for the connection: no file descriptor, or no local port to this backend.
+    NoSocket,
     /// The backend closed the connection before its answer had begun.
     ConnectionReset,
     /// The backend sent nothing for too long before its answer began.
@@ -95,6 +97,7 @@ impl Failure {
             Self::ConnectionRefused  => (502, "connection_refused",        Backend, CONNECT, "The service refused the connection."),
             Self::ConnectionTimeout  => (504, "connection_timeout",        Backend, CONNECT, "The service could not be reached in time."),
             Self::Unreachable        => (502, "destination_ip_unroutable", Backend, CONNECT, "The service cannot be reached."),
+            Self::NoSocket           => (500, "proxy_internal_error",      Proxy,   CONNECT, "Something went wrong here."),
             Self::ConnectionReset    => (502, "connection_terminated",     Backend, RESET,   "The service closed the connection without an answer."),
             Self::ResponseTimeout    => (504, "http_response_timeout",     Backend, TIMEOUT, "The service did not answer in time."),
             Self::WriteTimeout       => (504, "connection_write_timeout",  Backend, TIMEOUT, "The service did not take the request in time."),
@@ -117,12 +120,13 @@ impl Failure {
     /// What a failure to connect to a backend means.
     pub fn of_connecting(error: &Error) -> Self {
         use ErrorType::{
-            ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, TLSHandshakeTimedout,
+            BindError, ConnectRefused, ConnectTimedout, ConnectionClosed, InternalError,
+            SocketError, TLSHandshakeTimedout,
         };
         match error.etype() {
             ConnectTimedout | TLSHandshakeTimedout => Self::ConnectionTimeout,
             ConnectRefused | ConnectionClosed => Self::ConnectionRefused,
-            ConnectNoRoute => Self::Unreachable,
+            SocketError | BindError | InternalError => Self::NoSocket,
             _ => Self::Unreachable,
         }
     }

@@ -19,7 +19,11 @@ pub(in crate::proxy) fn connecting(
     mut error: Box<Error>,
 ) -> Box<Error> {
     let failure = Failure::of_connecting(&error);
-    ctx.fail_attempt(failure, proxy.clock.now());
+    if failure.row().fault == Fault::Backend {
+        ctx.fail_attempt(failure, proxy.clock.now());
+    } else {
+        ctx.pass_over(failure, proxy.clock.now());
+    }
     let decision = decide(proxy, session, ctx, failure.row().trigger, false);
     error.set_retry(decision == Decision::Again);
     log_attempt(ctx, failure, &error, decision);
