@@ -27,6 +27,8 @@ pub struct Ctx {
     pub(super) client: Option<IpAddr>,
     pub(super) peer_is_trusted: bool,
     pub(super) request_id: Option<HeaderValue>,
+    /// The client has sent the last of it.
+    pub(super) request_is_whole: bool,
     route: Option<usize>,
     pub(super) upstream: Option<Arc<Upstream>>,
     /// One for each attempt, in order; the last one is the current one.
@@ -63,6 +65,7 @@ impl Ctx {
             client: None,
             peer_is_trusted: false,
             request_id: None,
+            request_is_whole: false,
             route: None,
             upstream: None,
             attempts: Vec::new(),

@@ -132,12 +132,17 @@ impl ProxyHttp for Proxy {
 
     async fn request_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         _body: &mut Option<Bytes>,
-        _is_last: bool,
+        is_last: bool,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        stall::request_goes_on(ctx);
+        if session.was_upgraded() {
+            // Both sides speak when they like, and what one of them says keeps the connection alive.
+            stall::answer_goes_on(ctx);
+        } else if is_last {
+            stall::request_is_whole(ctx);
+        }
         Ok(())
     }
 

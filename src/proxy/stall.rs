@@ -11,16 +11,12 @@ use tokio::time::Instant;
 use super::Ctx;
 use super::failure::Failure;
 
-/// The request is on its way: the head of the answer is due.
-pub(super) fn begin(ctx: &Ctx) {
-    let limit = limits(ctx).and_then(|(response, read)| (response < read).then_some(response));
-    set(ctx, limit);
-}
-
-/// A piece of the request's body went out while the answer has not begun: the wait begins anew.
-pub(super) fn request_goes_on(ctx: &Ctx) {
+/// The last of the request is on its way: the head of the answer is due. While the client still sends, a silent backend owes nothing.
+pub(super) fn request_is_whole(ctx: &mut Ctx) {
+    ctx.request_is_whole = true;
     if !ctx.has_answer() {
-        begin(ctx);
+        let limit = limits(ctx).and_then(|(response, read)| (response < read).then_some(response));
+        set(ctx, limit);
     }
 }
 
