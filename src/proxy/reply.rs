@@ -133,6 +133,19 @@ pub(crate) async fn discard_body(session: &mut Session) -> Result<()> {
     session.drain_request_body().await
 }
 
+/// Reads away what the client still sends when it has its answer, for a while: a connection that is closed on unread bytes is reset, and
+/// with it the answer may be lost (RFC 9112 §9.6).
+///
+/// # Errors
+/// The client is gone, or too slow.
+pub(crate) async fn hear_out(session: &mut Session) -> Result<()> {
+    if session.req_header().headers.contains_key(header::EXPECT) {
+        return Ok(());
+    }
+    session.set_total_drain_timeout(Some(DISCARD_DEADLINE));
+    session.drain_request_body().await
+}
+
 /// Statuses whose answers have no body (RFC 9110 §15.3.5, §15.4.5).
 fn is_bodiless(status: StatusCode) -> bool {
     matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)

@@ -25,7 +25,12 @@ pub(in crate::proxy) async fn answer(
         let identity = Identity {
             request_id: ctx.identity(),
         };
-        if let Err(gone) = reply::send(session, failure, identity).await {
+        let told = match reply::send(session, failure, identity).await {
+            // A client that still sends would see its connection reset, and might never look for the answer.
+            Ok(()) if failure != Failure::ClientTooSlow => reply::hear_out(session).await,
+            told => told,
+        };
+        if let Err(gone) = told {
             log::debug!("the client left before its {status}: {gone}");
         }
     }
