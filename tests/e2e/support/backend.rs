@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::DEADLINE;
 use super::client::{find, header_lines, values};
+use super::{DEADLINE, PAUSE};
 
 pub(crate) struct Backend {
     address: SocketAddr,
@@ -37,7 +37,8 @@ impl Backend {
                 if is_over.load(Ordering::Relaxed) {
                     return;
                 }
-                let mut conversation = Conversation::new(stream, Arc::clone(&requests));
+                let (requests, is_over) = (Arc::clone(&requests), Arc::clone(&is_over));
+                let mut conversation = Conversation::new(stream, requests, is_over);
                 let script = Arc::clone(&script);
                 thread::spawn(move || script(&mut conversation));
             }
@@ -112,10 +113,11 @@ pub(crate) struct Conversation {
     stream: TcpStream,
     unread: Vec<u8>,
     requests: Requests,
+    is_over: Arc<AtomicBool>,
 }
 
 impl Conversation {
-    fn new(stream: TcpStream, requests: Requests) -> Self {
+    fn new(stream: TcpStream, requests: Requests, is_over: Arc<AtomicBool>) -> Self {
         // A proxy that forgets to close must not keep the test's threads.
         stream.set_read_timeout(Some(DEADLINE * 4)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -123,6 +125,7 @@ impl Conversation {
             stream,
             unread: Vec::new(),
             requests,
+            is_over,
         }
     }
 
@@ -148,9 +151,31 @@ impl Conversation {
         Some(request)
     }
 
+    /// Waits for the head of a request and notes it, without its body.
+    pub(crate) fn head(&mut self) {
+        self.wait_for(b"\r\n\r\n");
+        let head = String::from_utf8_lossy(&self.unread).into_owned();
+        let body = Vec::new();
+        self.requests.lock().unwrap().push(Request { head, body });
+    }
+
+    /// Reads nothing more, and leaves the connection open as long as the backend is there.
+    pub(crate) fn idle(&self) {
+        while !self.is_over.load(Ordering::Relaxed) {
+            thread::sleep(PAUSE);
+        }
+    }
+
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         // The proxy may have gone; the test sees that at its own end.
         let _ = self.stream.write_all(bytes.as_ref());
+    }
+
+    /// Sends these bytes again and again, a moment apart, until the proxy has gone.
+    pub(crate) fn drip(&mut self, bytes: &str) {
+        while self.stream.write_all(bytes.as_bytes()).is_ok() {
+            thread::sleep(PAUSE);
+        }
     }
 
     /// Waits until these bytes have come.

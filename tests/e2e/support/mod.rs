@@ -9,7 +9,7 @@ mod load;
 mod proxy;
 mod unwilling;
 
-pub(crate) use backend::{Backend, Request, ok, ports};
+pub(crate) use backend::{Backend, Conversation, Request, ok, ports};
 pub(crate) use client::{Answer, Client, ask, get, get_with, refuses};
 pub(crate) use hello::HelloBackend;
 pub(crate) use load::Load;
