@@ -29,6 +29,8 @@ pub struct Ctx {
     pub(super) client: Option<IpAddr>,
     pub(super) peer_is_trusted: bool,
     pub(super) request_id: Option<HeaderValue>,
+    /// The client has sent the last of it.
+    pub(super) request_is_whole: bool,
     route: Option<usize>,
     pub(super) upstream: Option<Arc<Upstream>>,
     /// One for each attempt, in order; the last one is the current one.
@@ -67,6 +69,7 @@ impl Ctx {
             client: None,
             peer_is_trusted: false,
             request_id: None,
+            request_is_whole: false,
             route: None,
             upstream: None,
             attempts: Vec::new(),
@@ -163,7 +166,7 @@ impl Ctx {
         self.pass_over(failure, now);
     }
 
-    /// The current attempt is given up for another backend, and what it says of this one was counted already.
+    /// The current attempt is given up for another backend, and what it says of this one, if anything, was counted already.
     pub(super) fn pass_over(&mut self, failure: Failure, now: Instant) {
         self.failure = Some(failure);
         if failure.row().trigger != Some(Trigger::Connect) {

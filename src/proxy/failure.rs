@@ -10,6 +10,9 @@ use pingora_core::{Error, ErrorSource, ErrorType};
 use crate::config::Trigger;
 use crate::upstream::{Refusal, RefusalKind};
 
+/// What Pingora calls chunks that it cannot read, a client's or a backend's.
+const INVALID_CHUNK: ErrorType = ErrorType::new("InvalidChunk");
+
 /// Why a request could not be served as it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -37,6 +40,8 @@ pub enum Failure {
     TlsAlert,
     /// The backend refused TLS with us when the request was on its way already.
     TlsLateAlert,
+    /// This machine has no socket for the connection: no file descriptor, or no local port to this backend.
+    NoSocket,
     /// The backend closed the connection before its answer had begun.
     ConnectionReset,
     /// The backend sent nothing for too long before its answer began.
@@ -45,8 +50,12 @@ pub enum Failure {
     WriteTimeout,
     /// The answer broke off midway.
     ResponseIncomplete,
+    /// The chunks of the answer's body are malformed.
+    ResponseGarbled,
     /// The answer stalled midway.
     ResponseStalled,
+    /// Nothing was said on an upgraded connection for too long, which is nobody's fault.
+    TunnelIdle,
     /// What the backend sent is not an HTTP answer.
     BadResponse,
     /// The backend answered with a status that is tried again elsewhere, and then there was no other backend.
@@ -101,7 +110,7 @@ impl Failure {
         const NEVER: Option<Trigger> = None;
         #[rustfmt::skip]
         let (status, error, fault, trigger, sentence) = match self {
-Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,   "The request is malformed."),
+            Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,   "The request is malformed."),
             Self::NoRoute            => (404, "destination_not_found",     Proxy,   NEVER,   "There is nothing at this address."),
             Self::ClientTooSlow      => (408, "http_request_error",        Client,  NEVER,   "The request did not arrive in time."),
             Self::ClientGone         => (499, "client_closed_request",     Client,  NEVER,   "The client closed the connection."),
@@ -113,11 +122,14 @@ Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,  
             Self::TlsHandshake       => (502, "tls_protocol_error",        Backend, CONNECT, "There is no secure connection to the service."),
             Self::TlsAlert           => (502, "tls_alert_received",        Backend, CONNECT, "The service refused a secure connection."),
             Self::TlsLateAlert       => (502, "tls_alert_received",        Backend, RESET,   "The service refused a secure connection."),
+            Self::NoSocket           => (500, "proxy_internal_error",      Proxy,   CONNECT, "Something went wrong here."),
             Self::ConnectionReset    => (502, "connection_terminated",     Backend, RESET,   "The service closed the connection without an answer."),
             Self::ResponseTimeout    => (504, "http_response_timeout",     Backend, TIMEOUT, "The service did not answer in time."),
             Self::WriteTimeout       => (504, "connection_write_timeout",  Backend, TIMEOUT, "The service did not take the request in time."),
             Self::ResponseIncomplete => (502, "http_response_incomplete",  Backend, NEVER,   "The service's answer broke off."),
+            Self::ResponseGarbled    => (502, "http_response_transfer_coding", Backend, NEVER, "The service's answer is garbled."),
             Self::ResponseStalled    => (504, "connection_read_timeout",   Backend, NEVER,   "The service's answer stalled."),
+            Self::TunnelIdle         => (408, "connection_read_timeout",   Client,  NEVER,   "Nothing was said for too long."),
             Self::BadResponse        => (502, "http_protocol_error",       Backend, NEVER,   "The service gave an answer that is not HTTP."),
             Self::UnwantedStatus     => (503, "destination_unavailable",   Backend, NEVER,   "The service is not available at the moment."),
             Self::Unauthorized       => (401, "http_request_denied",       Client,  NEVER,   "Say who you are: this needs a name and a password."),
@@ -138,6 +150,10 @@ Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,  
 
     /// What a failure to connect to a backend means.
     pub fn of_connecting(error: &Error) -> Self {
+        use ErrorType::{
+            BindError, ConnectRefused, ConnectTimedout, ConnectionClosed, InternalError,
+            InvalidCert, SocketError, TLSHandshakeFailure, TLSHandshakeTimedout,
+        };
         if let Some(refusal) = Refusal::of(error) {
             return match refusal.kind {
                 RefusalKind::Certificate => Self::TlsCertificate,
@@ -145,15 +161,11 @@ Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,  
                 RefusalKind::Protocol => Self::TlsHandshake,
             };
         }
-        use ErrorType::{
-            ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, InvalidCert,
-            TLSHandshakeFailure, TLSHandshakeTimedout,
-        };
         match error.etype() {
             ConnectTimedout | TLSHandshakeTimedout => Self::ConnectionTimeout,
             ConnectRefused | ConnectionClosed => Self::ConnectionRefused,
             TLSHandshakeFailure | InvalidCert => Self::TlsHandshake,
-            ConnectNoRoute => Self::Unreachable,
+            SocketError | BindError | InternalError => Self::NoSocket,
             _ => Self::Unreachable,
         }
     }
@@ -167,10 +179,23 @@ Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,  
         }
     }
 
+    /// What a wait that was too long means when the backend was not the one to speak: the rest of the request was due, or the connection
+    /// was upgraded and neither side had to say anything.
+    pub(super) fn of_silence(self, request_is_whole: bool, is_upgraded: bool) -> Self {
+        match self {
+            Self::ResponseStalled | Self::ClientTooSlow if is_upgraded => Self::TunnelIdle,
+            Self::ResponseStalled | Self::ResponseTimeout if !request_is_whole => {
+                Self::ClientTooSlow
+            }
+            failure => failure,
+        }
+    }
+
     fn of_client(error: &Error) -> Self {
         match error.etype() {
             ErrorType::ReadTimedout => Self::ClientTooSlow,
             ErrorType::InvalidHTTPHeader | ErrorType::HTTPStatus(_) => Self::BadRequest,
+            error if *error == INVALID_CHUNK => Self::BadRequest,
             _ => Self::ClientGone,
         }
     }
@@ -180,6 +205,7 @@ Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,  
             (ErrorType::ReadTimedout, false) => Self::ResponseTimeout,
             (ErrorType::ReadTimedout, true) => Self::ResponseStalled,
             (ErrorType::WriteTimedout, _) => Self::WriteTimeout,
+            (error, _) if *error == INVALID_CHUNK => Self::ResponseGarbled,
             (ErrorType::InvalidHTTPHeader | ErrorType::H1Error, false) => Self::BadResponse,
             (ErrorType::ReadError | ErrorType::WriteError, false)
                 if Refusal::of(error).is_some() =>
@@ -200,4 +226,42 @@ Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,  
 /// Those that say something of the request and not of the backend (501, 505) do not, as with HAProxy's `observe layer7`.
 pub(super) fn counts_against_backend(status: u16) -> bool {
     (500..600).contains(&status) && !matches!(status, 501 | 505)
+}
+
+/// The beginning and the end of what an error says are told, in characters: Pingora's says the whole of a head that it cannot read.
+const TOLD: (usize, usize) = (300, 100);
+
+/// What an error says, at a length that a line of the log can bear.
+pub(super) fn told(error: &Error) -> String {
+    let whole = error.to_string();
+    let (start, end) = TOLD;
+    let length = whole.chars().count();
+    if length <= start + end {
+        return whole;
+    }
+    let cut: String = whole.chars().take(start).collect();
+    let rest: String = whole.chars().skip(length - end).collect();
+    format!("{cut} … {rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_error_the_beginning_and_the_end_are_told() {
+        let what = format!("first {} last", "ä".repeat(1_000_000));
+        let told = told(&Error::explain(ErrorType::InvalidHTTPHeader, what));
+        assert!(
+            told.contains("first ä") && told.ends_with("ä last"),
+            "{told}"
+        );
+        assert_eq!(told.chars().count(), 300 + 3 + 100);
+    }
+
+    #[test]
+    fn a_short_error_is_told_whole() {
+        let error = Error::explain(ErrorType::ReadTimedout, "x".repeat(350));
+        assert_eq!(told(&error), error.to_string());
+    }
 }

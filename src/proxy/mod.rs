@@ -133,12 +133,17 @@ impl ProxyHttp for Proxy {
 
     async fn request_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         is_last: bool,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        stall::request_goes_on(ctx);
+        if session.was_upgraded() {
+            // Both sides speak when they like, and what one of them says keeps the connection alive.
+            stall::answer_goes_on(ctx);
+        } else if is_last {
+            stall::request_is_whole(ctx);
+        }
         filters::request_body(body.as_ref(), is_last, ctx)
     }
 

@@ -11,7 +11,7 @@ use std::time::Instant;
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
-use super::{Ctx, Proxy};
+use super::{Ctx, Proxy, reply};
 use crate::observe::record::Record;
 use crate::semantics::authority::host_for_matching;
 use crate::semantics::path::decode_for_matching;
@@ -60,7 +60,7 @@ pub(super) fn of<'a>(
     let connection = ctx.connection.as_deref();
     let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |facts| facts.peer.ip());
     let client = ctx.client.unwrap_or(peer);
-    let written = session.response_written();
+    let written = reply::begun(session);
     let failure_status = ctx.failure.map(|failure| failure.row().status.as_u16());
     let body_bytes_sent = session.body_bytes_sent() as u64;
     Record {

@@ -156,6 +156,14 @@ async fn write(session: &mut Session, header: ResponseHeader, body: Bytes) -> Re
     Ok(())
 }
 
+/// The head of the answer that the client has, if it has one. An interim answer (RFC 9110 §15.2) is none yet: the final one may still be
+/// any.
+pub(crate) fn begun(session: &Session) -> Option<&ResponseHeader> {
+    session.response_written().filter(|head| {
+        !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS
+    })
+}
+
 /// The whole answer to a head that never reached the HTTP engine, ready for the wire.
 pub(crate) fn refused_head(status: StatusCode) -> Bytes {
     let body = format!("{}\n", sentence(status));
@@ -191,6 +199,19 @@ pub(crate) async fn discard_body(session: &mut Session) -> Result<()> {
     let length = headers.get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if headers.contains_key(header::EXPECT) || length.is_some_and(|length| length > DISCARDED) {
+        return Ok(());
+    }
+    session.set_total_drain_timeout(Some(DISCARD_DEADLINE));
+    session.drain_request_body().await
+}
+
+/// Reads away what the client still sends when it has its answer, for a while: a connection that is closed on unread bytes is reset, and
+/// with it the answer may be lost (RFC 9112 §9.6).
+///
+/// # Errors
+/// The client is gone, or too slow.
+pub(crate) async fn hear_out(session: &mut Session) -> Result<()> {
+    if session.req_header().headers.contains_key(header::EXPECT) {
         return Ok(());
     }
     session.set_total_drain_timeout(Some(DISCARD_DEADLINE));

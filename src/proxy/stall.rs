@@ -5,21 +5,18 @@
 
 use std::time::Duration;
 
+use pingora_core::{Error, ErrorType};
 use tokio::time::Instant;
 
 use super::Ctx;
 use super::failure::Failure;
 
-/// The request is on its way: the head of the answer is due.
-pub(super) fn begin(ctx: &Ctx) {
-    let limit = limits(ctx).and_then(|(response, read)| (response < read).then_some(response));
-    set(ctx, limit);
-}
-
-/// A piece of the request's body went out while the answer has not begun: the wait begins anew.
-pub(super) fn request_goes_on(ctx: &Ctx) {
+/// The last of the request is on its way: the head of the answer is due. While the client still sends, a silent backend owes nothing.
+pub(super) fn request_is_whole(ctx: &mut Ctx) {
+    ctx.request_is_whole = true;
     if !ctx.has_answer() {
-        begin(ctx);
+        let limit = limits(ctx).and_then(|(response, read)| (response < read).then_some(response));
+        set(ctx, limit);
     }
 }
 
@@ -34,16 +31,21 @@ pub(super) fn end(ctx: &Ctx) {
     set(ctx, None);
 }
 
-/// What the deadline, if it has passed, makes of the attempt.
-pub(super) fn failure(ctx: &Ctx) -> Option<Failure> {
-    let has_expired = ctx.connection.as_ref()?.stall.has_expired();
-    has_expired.then(|| {
-        if ctx.has_answer() {
-            Failure::ResponseStalled
-        } else {
-            Failure::ResponseTimeout
-        }
-    })
+/// What the deadline, if it has passed, makes of the attempt; and the backend's error in the place of the one that ended the wait, which
+/// looks like the client's.
+pub(super) fn failure(ctx: &Ctx) -> Option<(Failure, Box<Error>)> {
+    if !ctx.connection.as_ref()?.stall.has_expired() {
+        return None;
+    }
+    let (response, read) = limits(ctx)?;
+    let (failure, key, limit) = if ctx.has_answer() {
+        (Failure::ResponseStalled, "read", read)
+    } else {
+        (Failure::ResponseTimeout, "response", response)
+    };
+    let what = format!("nothing within timeouts.{key}, {limit:?}");
+    let error = Error::explain(ErrorType::ReadTimedout, what).into_up();
+    Some((failure, error))
 }
 
 fn limits(ctx: &Ctx) -> Option<(Duration, Duration)> {

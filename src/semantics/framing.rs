@@ -88,6 +88,16 @@ pub fn request_body(head: &[u8]) -> RequestBody {
     }
 }
 
+/// Whether an answer with these `Transfer-Encoding` lines is plain or chunked, and nothing besides. A proxy must be able to undo what it
+/// takes in (RFC 9112 §6.1): an HTTP/1.0 client knows no codings at all.
+pub fn is_plain_or_chunked<'c>(mut codings: impl Iterator<Item = &'c [u8]>) -> bool {
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.trim_ascii().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    }
+}
+
 fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -98,6 +108,23 @@ fn decimal(digits: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_plain_or_chunked_alone() {
+        let holds =
+            |codings: &[&str]| is_plain_or_chunked(codings.iter().map(|coding| coding.as_bytes()));
+        assert!(holds(&[]) && holds(&["chunked"]) && holds(&[" Chunked "]));
+        for codings in [
+            &["gzip, chunked"][..],
+            &["chunked, gzip"],
+            &["identity"],
+            &["chunked", "chunked"],
+            &["gzip", "chunked"],
+            &[""],
+        ] {
+            assert!(!holds(codings), "{codings:?}");
+        }
+    }
 
     #[test]
     fn a_head_ends_with_its_empty_line() {

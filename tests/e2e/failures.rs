@@ -299,3 +299,19 @@ fn a_client_that_goes_away_is_logged_as_such_and_its_backend_is_let_go() {
     assert_eq!(logged["status"], 499);
     assert_eq!(logged["error"], "client_closed_request");
 }
+
+#[test]
+fn a_client_that_still_sends_its_body_gets_the_answer_before_its_connection_ends() {
+    // Seen failing without `hear_out`: the connection was reset under the client's hands.
+    let refusing = RefusingBackend::new();
+    let proxy = Proxy::start(&in_front_of(&[refusing.address()]));
+    let mut client = Client::connect(proxy.address());
+    let body = vec![b'x'; 16 * 1024 * 1024];
+    client.send(format!(
+        "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    ));
+    client.send(&body);
+    assert_eq!(client.answer().status, 502);
+    assert!(client.is_closed());
+}

@@ -10,6 +10,7 @@ mod command_line;
 mod configuration;
 mod failover;
 mod failures;
+mod faults;
 mod forwarded;
 mod headers;
 mod health;

@@ -15,7 +15,7 @@ pub(in crate::proxy) async fn answer(
     error: &Error,
     ctx: &mut Ctx,
 ) -> FailToProxy {
-    let answered = session.response_written().is_some();
+    let answered = reply::begun(session).is_some();
     let failure = *ctx
         .failure
         .get_or_insert_with(|| Failure::of_exchange(error, answered));
@@ -26,7 +26,12 @@ pub(in crate::proxy) async fn answer(
             Some(refusal) => reply::send_answer(proxy, session, ctx, &refusal).await,
             None => reply::send(proxy, session, ctx, failure).await,
         };
-        if let Err(gone) = sent {
+        let told = match sent {
+            // A client that still sends would see its connection reset, and might never look for the answer.
+            Ok(()) if failure != Failure::ClientTooSlow => reply::hear_out(session).await,
+            sent => sent,
+        };
+        if let Err(gone) = told {
             log::debug!("the client left before its {status}: {gone}");
         }
     }

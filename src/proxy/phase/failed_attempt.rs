@@ -6,8 +6,8 @@ use pingora_core::{Error, ErrorType};
 use pingora_proxy::Session;
 
 use crate::config::Trigger;
-use crate::proxy::failure::{Failure, Fault};
-use crate::proxy::{Ctx, Proxy, stall};
+use crate::proxy::failure::{self, Failure, Fault};
+use crate::proxy::{Ctx, Proxy, reply, stall};
 use crate::upstream::Upstream;
 use crate::upstream::retry::{Decision, Failed, Why};
 
@@ -19,7 +19,11 @@ pub(in crate::proxy) fn connecting(
     mut error: Box<Error>,
 ) -> Box<Error> {
     let failure = Failure::of_connecting(&error);
-    ctx.fail_attempt(failure, proxy.clock.now());
+    if failure.row().fault == Fault::Backend {
+        ctx.fail_attempt(failure, proxy.clock.now());
+    } else {
+        ctx.pass_over(failure, proxy.clock.now());
+    }
     let decision = decide(proxy, session, ctx, failure.row().trigger, false);
     error.set_retry(decision == Decision::Again);
     log_attempt(ctx, failure, &error, decision);
@@ -38,11 +42,17 @@ pub(in crate::proxy) fn exchanging(
         // Decided when the status came.
         return error;
     }
+    let failure = match stall::failure(ctx) {
+        Some((failure, stalled)) => {
+            error = stalled;
+            failure
+        }
+        None => Failure::of_exchange(&error, ctx.has_answer()),
+    };
+    let failure = failure.of_silence(ctx.request_is_whole, session.was_upgraded());
+    stall::end(ctx);
     // Pingora panics on an error that is left undecided.
     error.retry.decide_reuse(client_reused);
-    let failure =
-        stall::failure(ctx).unwrap_or_else(|| Failure::of_exchange(&error, ctx.has_answer()));
-    stall::end(ctx);
     if failure.row().fault != Fault::Backend {
         ctx.failure = Some(failure);
         error.set_retry(false);
@@ -128,7 +138,7 @@ fn facts(
         trigger,
         is_idempotent: session.req_header().method.is_idempotent(),
         body_is_whole: !session.as_ref().retry_buffer_truncated(),
-        answer_has_begun: session.response_written().is_some(),
+        answer_has_begun: reply::begun(session).is_some(),
         another_is_free: has_another(ctx, ctx.upstream.as_ref()?),
         attempts,
         elapsed: ctx.since_first_attempt(proxy.clock.now()),
@@ -148,9 +158,10 @@ fn log_attempt(ctx: &Ctx, failure: Failure, error: &Error, decision: Decision) {
         return;
     };
     log::debug!(
-        "upstream {}: backend {}: {}: {error}; {decision}",
+        "upstream {}: backend {}: {}: {}; {decision}",
         upstream.name(),
         attempt.address,
         failure.row().error,
+        failure::told(error),
     );
 }

@@ -3,8 +3,8 @@
 use pingora_core::Error;
 use pingora_proxy::Session;
 
-use crate::proxy::failure::{Failure, Fault};
-use crate::proxy::{Ctx, Proxy, record, stall};
+use crate::proxy::failure::{self, Failure, Fault};
+use crate::proxy::{Ctx, Proxy, record, reply, stall};
 use crate::upstream::Refusal;
 
 /// Reports the request.
@@ -15,7 +15,7 @@ pub(in crate::proxy) fn report(
     ctx: &mut Ctx,
 ) {
     let now = proxy.clock.now();
-    let answered = session.response_written().is_some();
+    let answered = reply::begun(session).is_some();
     ctx.end_attempt(now);
     stall::end(ctx);
     if let Some(error) = error {
@@ -25,12 +25,13 @@ pub(in crate::proxy) fn report(
         // What an earlier attempt failed with was made good by a later one.
         ctx.failure = None;
     }
-    record::read(proxy, session, ctx, now, |record| {
-        proxy.access_log.write(record);
-    });
     if let Some(failure) = ctx.failure {
         log_failure(session, error, ctx, failure);
     }
+    // The last that is told of a request: whoever sees its line here finds the other one.
+    record::read(proxy, session, ctx, now, |record| {
+        proxy.access_log.write(record);
+    });
 }
 
 /// One line for a request that failed for a reason other than the client's.
@@ -44,7 +45,7 @@ fn log_failure(session: &Session, error: Option<&Error>, ctx: &Ctx, failure: Fai
         .upstream
         .as_ref()
         .map_or("-", |upstream| upstream.name());
-    let written = session.response_written().map(|head| head.status.as_u16());
+    let written = reply::begun(session).map(|head| head.status.as_u16());
     let tried: Vec<_> = ctx
         .attempts
         .iter()
@@ -74,7 +75,7 @@ fn log_failure(session: &Session, error: Option<&Error>, ctx: &Ctx, failure: Fai
             .filter(|_| failure != Failure::NoBackend)
             .map(|error| match Refusal::of(error) {
                 Some(refusal) => format!(": {refusal}"),
-                None => format!(": {error}"),
+                None => format!(": {}", failure::told(error)),
             })
             .unwrap_or_default(),
     );

@@ -9,7 +9,6 @@ use pingora_proxy::Session;
 
 use crate::proxy::Ctx;
 use crate::proxy::headers::{Editable, restore_order};
-use crate::proxy::stall;
 use crate::semantics::forwarded::{self, Facts, HostHeader, Scheme};
 use crate::semantics::hop_by_hop;
 
@@ -60,6 +59,5 @@ pub(in crate::proxy) fn prepare(
     if has_removed {
         restore_order(request, as_sent)?;
     }
-    stall::begin(ctx);
     Ok(())
 }

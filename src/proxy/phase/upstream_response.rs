@@ -1,16 +1,18 @@
 //! The head of a backend's answer has come.
 
-use pingora_core::Result;
+use http::{StatusCode, header};
+use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::failed_attempt;
 use crate::proxy::{Ctx, Proxy, stall};
+use crate::semantics::framing;
 
 /// Notes when and with what the backend answered.
 ///
 /// # Errors
-/// The answer is given up: another backend is asked in its place.
+/// The answer cannot be passed on, or is given up: another backend is asked in its place.
 pub(in crate::proxy) fn note(
     proxy: &Proxy,
     session: &Session,
@@ -18,6 +20,9 @@ pub(in crate::proxy) fn note(
     ctx: &mut Ctx,
 ) -> Result<()> {
     let status = response.status.as_u16();
+    if let Some(why) = unusable(session, response) {
+        return Err(Error::explain(ErrorType::InvalidHTTPHeader, why).into_up());
+    }
     if response.status.is_informational() && status != 101 {
         return Ok(());
     }
@@ -29,4 +34,16 @@ pub(in crate::proxy) fn note(
         ctx.upstream_headers = Some(response.headers.clone());
     }
     Ok(())
+}
+
+/// Why an answer that Pingora takes must not reach the client.
+fn unusable(session: &Session, response: &ResponseHeader) -> Option<&'static str> {
+    if response.status == StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
+        return Some("it switches protocols without being asked");
+    }
+    let codings = response.headers.get_all(header::TRANSFER_ENCODING);
+    if !framing::is_plain_or_chunked(codings.iter().map(|coding| coding.as_bytes())) {
+        return Some("its transfer coding is not chunked");
+    }
+    None
 }

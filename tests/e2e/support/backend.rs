@@ -11,9 +11,9 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use socket2::SockRef;
 
-use super::DEADLINE;
 use super::client::{find, header_lines, values};
 use super::tls::{self, Handshake, TlsStream};
+use super::{DEADLINE, PAUSE};
 
 pub(crate) struct Backend {
     address: SocketAddr,
@@ -60,9 +60,11 @@ impl Backend {
                 }
                 let (tls, script) = (tls.clone(), Arc::clone(&script));
                 let (requests, handshakes) = (Arc::clone(&requests), Arc::clone(&handshakes));
+                let is_over = Arc::clone(&is_over);
                 thread::spawn(move || {
                     let begun = Conversation::begin(stream, tls.as_ref(), requests, &handshakes);
                     if let Some(mut conversation) = begun {
+                        conversation.is_over = is_over;
                         script(&mut conversation);
                     }
                 });
@@ -170,6 +172,7 @@ pub(crate) struct Conversation {
     socket: TcpStream,
     unread: Vec<u8>,
     requests: Requests,
+    is_over: Arc<AtomicBool>,
 }
 
 trait Stream: Read + Write {
@@ -213,6 +216,7 @@ impl Conversation {
         Some(Self {
             stream,
             socket: below,
+            is_over: Arc::default(),
             unread: Vec::new(),
             requests,
         })
@@ -240,16 +244,31 @@ impl Conversation {
         Some(request)
     }
 
+    /// Waits for the head of a request and notes it, without its body.
+    pub(crate) fn head(&mut self) {
+        self.wait_for(b"\r\n\r\n");
+        let head = String::from_utf8_lossy(&self.unread).into_owned();
+        let body = Vec::new();
+        self.requests.lock().unwrap().push(Request { head, body });
+    }
+
+    /// Reads nothing more, and leaves the connection open as long as the backend is there.
+    pub(crate) fn idle(&self) {
+        while !self.is_over.load(Ordering::Relaxed) {
+            thread::sleep(PAUSE);
+        }
+    }
+
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         // The proxy may have gone; the test sees that at its own end.
         let _ = self.stream.write_all(bytes.as_ref());
         let _ = self.stream.flush();
     }
 
-    /// Says these bytes again and again, with pauses, until the proxy has gone.
+    /// Sends these bytes again and again, a moment apart, until the proxy has gone.
     pub(crate) fn drip(&mut self, bytes: impl AsRef<[u8]>) {
         while self.stream.write_all(bytes.as_ref()).is_ok() {
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(PAUSE);
         }
     }
 

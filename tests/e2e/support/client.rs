@@ -45,6 +45,11 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
+    /// Sends as much as the other side takes.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
     /// Says that nothing more will come.
     pub(crate) fn finish(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
@@ -105,6 +110,11 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::ConnectionReset => true,
             Err(error) => panic!("neither closed nor answered: {error}"),
         }
+    }
+
+    /// Reads to the end of the connection; whether that was no reset.
+    pub(crate) fn ends_in_order(&mut self) -> bool {
+        self.read_to_end(&mut Vec::new()).unwrap()
     }
 
     fn read_head(&mut self) -> io::Result<Answer> {

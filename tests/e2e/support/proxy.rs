@@ -1,11 +1,12 @@
 //! The real program, started for one test and ended with it.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::{fs, thread};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use tempfile::TempDir;
 
 use super::client::{Answer, get};
@@ -89,6 +90,28 @@ impl Proxy {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Takes from it the right to open one more file; what it had the right to before.
+    pub(crate) fn let_open_no_more_files(&self) -> Rlimit {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        let open = fs::read_dir(folder).unwrap();
+        let open: BTreeSet<u64> = open
+            .map(|file| file.unwrap().file_name().to_str().unwrap().parse().unwrap())
+            .collect();
+        // The lowest number that is free is the one that the next file would get.
+        let free = (0..).find(|number| !open.contains(number));
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        self.limit_open_files(Rlimit {
+            current: free,
+            maximum,
+        })
+    }
+
+    /// Sets how many files it may have open; what it was before.
+    pub(crate) fn limit_open_files(&self, limit: Rlimit) -> Rlimit {
+        let process = Pid::from_child(&self.child);
+        prlimit(Some(process), Resource::Nofile, limit).unwrap()
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
