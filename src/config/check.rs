@@ -118,12 +118,16 @@ remove it, and give the other a higher `weight` for more requests",
         None => None,
         Some(written) => Some(written.build(reader)?),
     };
+    let sticky = entry.sticky.0.map(|sticky| sticky.value.build(reader));
+    let queue = entry.queue.0.map(|queue| queue.build(&backends, reader));
     Some(Upstream {
         name,
         backends,
         balance: entry.balance,
+        sticky,
         health_check,
         timeouts: entry.timeouts,
         connections: entry.connections,
+        queue,
     })
 }

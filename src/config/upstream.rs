@@ -5,9 +5,11 @@ use super::balance::Balance;
 use super::collection::AtLeastOne;
 use super::duration::{DAY, MILLISECOND};
 use super::health_check::{HealthCheck, HealthCheckEntry};
+use super::queue::Queue;
 use super::section::section;
 use super::shorthand::Short;
 use super::spot::Spot;
+use super::sticky::{Sticky, StickyEntry};
 use std::time::Duration;
 
 /// A named group of backends that answer alike.
@@ -19,12 +21,16 @@ pub struct Upstream {
     pub backends: Vec<Backend>,
     /// How a backend is picked for a request.
     pub balance: Balance,
+    /// The cookie that keeps a client on its backend, if there is one.
+    pub sticky: Option<Sticky>,
     /// How it is found out which backends are alive; without it all are taken to be.
     pub health_check: Option<HealthCheck>,
     /// How long each step may take.
     pub timeouts: Timeouts,
     /// Connections that are kept for the next request.
     pub connections: Connections,
+    /// Requests that wait while every backend is full, if they may.
+    pub queue: Option<Queue>,
 }
 
 section! {
@@ -34,12 +40,16 @@ section! {
         pub(super) backends: AtLeastOne<Spot<Short<BackendEntry>>>,
         /// How a backend is picked for a request: the name of a policy, or `hash: { key: $remote_addr }`.
         pub(super) balance: Balance = Balance::RoundRobin,
+        /// The cookie that keeps a client on its backend; `off` gives none.
+        pub(super) sticky: Short<Option<Spot<StickyEntry>>>,
         /// How it is found out which backends are alive; `off` takes all of them to be.
         pub(super) health_check: Short<Option<Spot<HealthCheckEntry>>>,
         /// How long each step towards a backend may take.
         pub(super) timeouts: Timeouts,
         /// Connections that are kept for the next request, shared by all threads.
         pub(super) connections: Connections,
+        /// Requests that wait while every backend is at its `max_requests`; `off` answers them 503 at once.
+        pub(super) queue: Short<Option<Spot<Queue>>>,
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use pingora_proxy::Session;
 
+use super::failure::Failure;
 use super::{Ctx, Proxy};
 use crate::observe::record::Record;
 use crate::semantics::authority::host_for_matching;
@@ -66,6 +67,6 @@ pub(super) fn read<T>(
         response_headers: written.map(|header| &header.headers),
         bytes_sent: connection.map_or(0, |facts| facts.bytes_written.load(Ordering::Relaxed)),
         body_bytes_sent,
-        error: ctx.failure.map(|failure| failure.row().error),
+        error: ctx.failure.map(Failure::word),
     })
 }

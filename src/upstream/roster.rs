@@ -9,9 +9,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::admission::Kind;
 use super::backend::{Backend, Health};
 use super::balance::Members;
-use crate::config::State;
+use super::queue::Queue;
+use super::sticky::Sessions;
+use crate::config::{self, State};
 
 /// Holds the current lineup of one upstream.
 #[derive(Debug)]
@@ -19,14 +22,42 @@ pub(super) struct Roster {
     current: ArcSwap<Lineup>,
     /// Whether a backend must be found healthy before it gets its first request.
     checked: bool,
+    /// Whose backends they are, where clients are kept on them.
+    sticky: Option<(String, config::Sticky)>,
+    queue: Option<Arc<Queue<Kind>>>,
 }
 
 impl Roster {
+    /// Nobody yet, of an upstream that is configured like this.
+    pub(super) fn of(config: &config::Upstream) -> Self {
+        let sticky = config.sticky.clone();
+        let queue = config.queue.as_ref().map(|queue| Queue::new(queue.size));
+        Self {
+            sticky: sticky.map(|sticky| (config.name.clone(), sticky)),
+            queue: queue.map(Arc::new),
+            ..Self::new(config.health_check.is_some())
+        }
+    }
+
     /// Nobody yet.
     pub(super) fn new(checked: bool) -> Self {
         Self {
             current: ArcSwap::from_pointee(Lineup::of(Vec::new())),
             checked,
+            sticky: None,
+            queue: None,
+        }
+    }
+
+    /// Where requests wait for these backends.
+    pub(super) fn queue(&self) -> Option<&Queue<Kind>> {
+        self.queue.as_deref()
+    }
+
+    /// There may be room now at a backend, or for some who wait no hope any more: asks them. Call it when anything but a count has changed.
+    pub(super) fn wake(&self) {
+        if let Some(queue) = &self.queue {
+            queue.ask_all();
         }
     }
 
@@ -42,7 +73,13 @@ impl Roster {
         if unchanged {
             return;
         }
-        let lineup = Lineup::of(backends);
+        let addresses = backends.iter().map(|backend| backend.address());
+        let sticky = self.sticky.as_ref();
+        let lineup = Lineup {
+            sessions: sticky.map(|(upstream, sticky)| Sessions::new(sticky, upstream, addresses)),
+            queue: self.queue.clone(),
+            ..Lineup::of(backends)
+        };
         for (index, backend) in lineup.backends.iter().enumerate() {
             if backend.health() == Health::Unknown {
                 let health = if self.checked {
@@ -64,6 +101,10 @@ pub(super) struct Lineup {
     /// The same, as the policies see them: same order, same indexes.
     pub(super) members: Members,
     by_address: HashMap<SocketAddr, usize>,
+    /// Their cookies, where clients are kept on them.
+    pub(super) sessions: Option<Sessions>,
+    /// Where requests wait for them.
+    pub(super) queue: Option<Arc<Queue<Kind>>>,
 }
 
 impl Lineup {
@@ -74,6 +115,8 @@ impl Lineup {
             by_address: std::iter::zip(backends.iter().map(|backend| backend.address()), 0..)
                 .collect(),
             backends,
+            sessions: None,
+            queue: None,
         }
     }
 

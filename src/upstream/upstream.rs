@@ -24,11 +24,11 @@ const RESOLVE_INTERVAL: Duration = Duration::from_secs(10);
 /// A named group of backends, the policy that chooses among them, and what is known of their health.
 pub struct Upstream {
     config: config::Upstream,
-    roster: Arc<Roster>,
-    policy: Arc<dyn Policy>,
+    pub(super) roster: Arc<Roster>,
+    pub(super) policy: Arc<dyn Policy>,
     balancer: LoadBalancer<Selection>,
     /// Requests in flight at all of its backends.
-    load: Arc<AtomicUsize>,
+    pub(super) load: Arc<AtomicUsize>,
     /// Policies count time from here.
     epoch: Instant,
 }
@@ -36,8 +36,8 @@ pub struct Upstream {
 impl Upstream {
     /// An upstream without backends: the first [`Self::discover`] brings them. Nothing is contacted.
     pub fn new(config: config::Upstream, clock: &Arc<dyn Clock>) -> Self {
-        let roster = Arc::new(Roster::new(config.health_check.is_some()));
-        warn_if_all_are_off(&config);
+        let roster = Arc::new(Roster::of(&config));
+        log_states(&config);
         let parts = Parts::new(&config.balance, Arc::clone(&roster), Arc::clone(clock));
         let epoch = parts.epoch;
         let policy = Arc::clone(&parts.policy);
@@ -97,13 +97,19 @@ impl Upstream {
         taken.into_inner()
     }
 
-    /// Whether [`Self::pick`] could find a backend now.
+    /// The cookie that keeps a client on its backend, if there is one.
+    pub fn sticky(&self) -> Option<&config::Sticky> {
+        self.config.sticky.as_ref()
+    }
+
+    /// Whether [`Self::pick`] could find a backend now, or after a wait where requests may wait.
     pub fn has_available(&self, tried: &dyn Fn(&Backend) -> bool) -> bool {
         let lineup = self.roster.lineup();
         let mut backends = lineup.backends.iter();
         backends.any(|backend| {
             let member = backend.member();
-            member.is_available() && !member.is_full() && !tried(backend)
+            let may_wait = self.config.queue.is_some();
+            member.is_available() && (may_wait || !member.is_full()) && !tried(backend)
         })
     }
 
@@ -135,6 +141,7 @@ impl Upstream {
     pub async fn discover(&self) {
         // The discovery logs what it could not resolve, and never fails as a whole.
         let _ = self.balancer.update().await;
+        self.roster.wake();
     }
 
     /// When to call [`Self::discover`] again, if ever.
@@ -160,6 +167,7 @@ impl Upstream {
     /// Tells Pingora's load balancer what the watch has found.
     pub async fn publish_health(&self) {
         self.balancer.backends().run_health_check(false).await;
+        self.roster.wake();
     }
 }
 
@@ -173,12 +181,29 @@ impl fmt::Debug for Upstream {
     }
 }
 
-fn warn_if_all_are_off(config: &config::Upstream) {
-    let mut backends = config.backends.iter();
-    if backends.all(|backend| backend.state != State::Active) {
-        log::warn!(
-            "upstream {}: no backend is active, so every request is answered 503",
-            config.name
-        );
+fn log_states(config: &config::Upstream) {
+    let is = |state| move |backend: &&config::Backend| backend.state == state;
+    let name = &config.name;
+    let backends = || config.backends.iter();
+    for backend in backends().filter(is(State::Draining)) {
+        let address = &backend.address;
+        match &config.sticky {
+            Some(sticky) => log::info!(
+                "upstream {name}: backend {address} is draining: it gets only requests whose cookie {} names it",
+                sticky.cookie
+            ),
+            None => log::info!(
+                "upstream {name}: backend {address} is draining: it gets no requests, since the upstream has no `sticky`"
+            ),
+        }
+    }
+    if !backends().any(|backend| backend.state == State::Active) {
+        let answered = match &config.sticky {
+            Some(_) if backends().any(|backend| backend.state == State::Draining) => {
+                "every request without a session"
+            }
+            _ => "every request",
+        };
+        log::warn!("upstream {name}: no backend is active, so {answered} is answered 503");
     }
 }

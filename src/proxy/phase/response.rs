@@ -1,6 +1,6 @@
 //! The answer as the client will get it.
 
-use http::header;
+use http::{StatusCode, header};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -16,9 +16,14 @@ pub(in crate::proxy) fn prepare(
     response: &mut ResponseHeader,
     ctx: &mut Ctx,
 ) -> Result<()> {
+    if response.status == StatusCode::SWITCHING_PROTOCOLS {
+        // The last answer on this connection, though its status is below 200.
+        return keep_on_backend(response, ctx);
+    }
     if response.status.is_informational() {
         return Ok(());
     }
+    keep_on_backend(response, ctx)?;
     let mut ended = hop_by_hop::to_remove(&response.headers, false);
     // Pingora reads the framing from here, and puts a `Connection` of its own in the place of the backend's.
     ended.retain(|name| *name != header::TRANSFER_ENCODING && *name != header::CONNECTION);
@@ -38,6 +43,14 @@ pub(in crate::proxy) fn prepare(
         response.remove_header(&header::TRANSFER_ENCODING);
         response.set_version(http::Version::HTTP_10);
         session.set_keepalive(None);
+    }
+    Ok(())
+}
+
+/// The client is to come back to this backend.
+fn keep_on_backend(response: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
+    if let Some(cookie) = ctx.cookie() {
+        response.append_header("Set-Cookie", cookie.clone())?;
     }
     Ok(())
 }

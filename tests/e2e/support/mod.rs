@@ -3,6 +3,7 @@
 
 mod backend;
 mod client;
+mod gate;
 mod hello;
 mod lines;
 mod load;
@@ -11,6 +12,7 @@ mod unwilling;
 
 pub(crate) use backend::{Backend, Request, ok};
 pub(crate) use client::{Answer, Client, ask, get, get_with, refuses};
+pub(crate) use gate::GatedBackend;
 pub(crate) use hello::HelloBackend;
 pub(crate) use load::Load;
 pub(crate) use proxy::{Proxy, evenkeel, in_front_of, output_of, write_file};
