@@ -40,7 +40,8 @@ section! {
         pub(super) backup: bool = false,
         /// How many requests it may have at a time; no limit by default.
         pub(super) max_requests: Option<u32> [1..=1_000_000],
-        /// `active`, `draining` (no new requests) or `disabled` (no requests); its health is checked in any state.
+        /// `active`, `draining` (only requests whose `sticky` cookie names it) or `disabled` (no requests); its health is
+        /// checked in any state.
         pub(super) state: State = State::Active,
     }
 }
@@ -98,7 +99,7 @@ impl Shorthand for BackendEntry {
 pub enum State {
     /// It gets its share.
     Active,
-    /// It gets no new requests. Once there are sticky sessions, it will still serve its own; until then this is the same as disabled.
+    /// It gets only requests of its sticky sessions: those whose cookie names it. Without `sticky` there are none.
     Draining,
     /// It gets none.
     Disabled,

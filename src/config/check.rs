@@ -128,10 +128,13 @@ remove it, and give the other a higher `weight` for more requests",
         None => None,
         Some(written) => Some(written.build(reader)?),
     };
+    let sticky = entry.sticky.0.map(|sticky| sticky.value.build(reader));
+    let queue = entry.queue.0.map(|queue| queue.build(&backends, reader));
     Some(Upstream {
         name,
         backends,
         balance: entry.balance,
+        sticky,
         health_check,
         outlier: entry.outlier.0,
         slow_start: entry.slow_start,
@@ -139,5 +142,6 @@ remove it, and give the other a higher `weight` for more requests",
         timeouts: entry.timeouts,
         connections: entry.connections,
         tls,
+        queue,
     })
 }

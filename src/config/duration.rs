@@ -101,7 +101,8 @@ impl Bounded for Duration {
     }
 
     fn example(bounds: Self::Bounds) -> String {
-        format(*bounds.end())
+        let usual = Duration::from_secs(2).clamp(*bounds.start(), *bounds.end());
+        format(usual)
     }
 }
 

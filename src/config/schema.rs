@@ -18,7 +18,6 @@ pub(super) const NOT_BUILT: &[&str] = &[
     "listeners[].proxy_protocol",
     "listeners[].timeouts",
     "listeners[].limits",
-    "upstreams.*.sticky",
     "upstreams.*.health_check.grpc",
     "upstreams.*.connections.http2_streams",
     "upstreams.*.protocol",

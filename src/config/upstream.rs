@@ -7,11 +7,13 @@ use super::collection::AtLeastOne;
 use super::duration::{DAY, MILLISECOND};
 use super::health_check::{HealthCheck, HealthCheckEntry};
 use super::outlier::Outlier;
+use super::queue::Queue;
 use super::retry::Retry;
 use super::section::section;
 use super::shorthand::{OnUnlessOff, Short};
 use super::slow_start::SlowStart;
 use super::spot::Spot;
+use super::sticky::{Sticky, StickyEntry};
 use std::time::Duration;
 
 /// A named group of backends that answer alike.
@@ -23,6 +25,8 @@ pub struct Upstream {
     pub backends: Vec<Backend>,
     /// How a backend is picked for a request.
     pub balance: Balance,
+    /// The cookie that keeps a client on its backend, if there is one.
+    pub sticky: Option<Sticky>,
     /// How it is found out which backends are alive; without it all are taken to be.
     pub health_check: Option<HealthCheck>,
     /// When failed requests take a backend out; without it they never do.
@@ -37,6 +41,8 @@ pub struct Upstream {
     pub connections: Connections,
     /// How it is spoken to over TLS; without it, in the clear.
     pub tls: Option<Tls>,
+    /// Requests that wait while every backend is full, if they may.
+    pub queue: Option<Queue>,
 }
 
 section! {
@@ -46,6 +52,8 @@ section! {
         pub(super) backends: AtLeastOne<Spot<Short<BackendEntry>>>,
         /// How a backend is picked for a request: the name of a policy, or `hash: { key: $remote_addr }`.
         pub(super) balance: Balance = Balance::RoundRobin,
+        /// The cookie that keeps a client on its backend; `off` gives none.
+        pub(super) sticky: Short<Option<Spot<StickyEntry>>>,
         /// How it is found out which backends are alive; `off` takes all of them to be.
         pub(super) health_check: Short<Option<Spot<HealthCheckEntry>>>,
         /// When failed requests eject a backend, and for how long; `off` for never.
@@ -60,6 +68,8 @@ section! {
         pub(super) connections: Connections,
         /// TLS towards the backends; `{}` switches it on, `off` is in the clear.
         pub(super) tls: Short<Option<Spot<TlsEntry>>>,
+        /// Requests that wait while every backend is at its `max_requests`; `off` answers them 503 at once.
+        pub(super) queue: Short<Option<Spot<Queue>>>,
     }
 }
 

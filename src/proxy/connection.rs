@@ -4,7 +4,9 @@
 //! the one thing that Pingora carries from there to here.
 
 use std::any::Any;
+use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +23,8 @@ pub struct ConnectionFacts {
     pub local: SocketAddr,
     /// Address and port of the other end of the connection.
     pub peer: SocketAddr,
+    /// From the connection, as Pingora holds it, to another descriptor of its socket; `None` for a connection of another type.
+    pub descriptor: fn(&dyn Any) -> Option<io::Result<OwnedFd>>,
     /// The time limit on the backend that Pingora does not keep.
     pub stall: Stall,
     /// The answer broke off: the connection is not to end as a complete one would.

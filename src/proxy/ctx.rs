@@ -116,6 +116,11 @@ impl Ctx {
             .map(|current| current.in_flight.backend())
     }
 
+    /// `Set-Cookie` for the answer of the current attempt's backend, if it needs one.
+    pub(super) fn cookie(&self) -> Option<&HeaderValue> {
+        self.current.as_ref()?.in_flight.cookie()
+    }
+
     pub(super) fn begin_attempt(&mut self, in_flight: InFlight, now: Instant) {
         self.first_attempt.get_or_insert(now);
         self.attempts.push(record::Attempt {

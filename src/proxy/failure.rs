@@ -24,8 +24,14 @@ pub enum Failure {
     ClientTooSlow,
     /// The client closed the connection before it had its answer. Its status, nginx's 499, is logged and never sent.
     ClientGone,
-    /// No backend of the upstream can take the request.
+    /// No backend of the upstream can take the request: all are down.
     NoBackend,
+    /// Every backend that is up has as many requests as it may.
+    AllFull,
+    /// Besides, as many requests wait as may.
+    QueueFull,
+    /// The request has waited as long as it may.
+    QueueTimeout,
     /// The backend refused the connection.
     ConnectionRefused,
     /// The backend did not accept the connection in time.
@@ -90,7 +96,7 @@ pub enum Fault {
 pub struct Row {
     /// What the client is answered, if it can be answered at all.
     pub status: StatusCode,
-    /// The error's name in `Proxy-Status` and in the log.
+    /// The error's name in `Proxy-Status`.
     pub error: &'static str,
     /// Whose fault it is.
     pub fault: Fault,
@@ -115,6 +121,9 @@ impl Failure {
             Self::ClientTooSlow      => (408, "http_request_error",        Client,  NEVER,   "The request did not arrive in time."),
             Self::ClientGone         => (499, "client_closed_request",     Client,  NEVER,   "The client closed the connection."),
             Self::NoBackend          => (503, "destination_unavailable",   Backend, NEVER,   "The service is not available at the moment."),
+            Self::AllFull            => (503, "connection_limit_reached",  Backend, NEVER,   "The service is too busy at the moment."),
+            Self::QueueFull          => (503, "connection_limit_reached",  Backend, NEVER,   "The service is too busy at the moment."),
+            Self::QueueTimeout       => (503, "connection_limit_reached",  Backend, NEVER,   "The service was too busy for too long."),
             Self::ConnectionRefused  => (502, "connection_refused",        Backend, CONNECT, "The service refused the connection."),
             Self::ConnectionTimeout  => (504, "connection_timeout",        Backend, CONNECT, "The service could not be reached in time."),
             Self::Unreachable        => (502, "destination_ip_unroutable", Backend, CONNECT, "The service cannot be reached."),
@@ -145,6 +154,15 @@ impl Failure {
             fault,
             trigger,
             sentence,
+        }
+    }
+
+    /// What the logs call it: its name in `Proxy-Status`, or a word of its own where that name stands for several things.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::QueueTimeout => "queue_timeout",
+            other => other.row().error,
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod connection;
 mod ctx;
+mod departure;
 pub mod failure;
 mod filters;
 mod headers;
@@ -106,7 +107,7 @@ impl ProxyHttp for Proxy {
     }
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
-        phase::upstream_peer::choose(self, session, ctx)
+        phase::upstream_peer::choose(self, session, ctx).await
     }
 
     async fn connected_to_upstream(

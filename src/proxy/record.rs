@@ -11,6 +11,7 @@ use std::time::Instant;
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
+use super::failure::Failure;
 use super::{Ctx, Proxy, reply};
 use crate::observe::record::Record;
 use crate::semantics::authority::host_for_matching;
@@ -97,6 +98,6 @@ pub(super) fn of<'a>(
         response_headers: written.map(|header| &header.headers),
         bytes_sent: connection.map_or(0, |facts| facts.bytes_written.load(Ordering::Relaxed)),
         body_bytes_sent,
-        error: ctx.failure.map(|failure| failure.row().error),
+        error: ctx.failure.map(Failure::word),
     }
 }

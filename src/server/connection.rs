@@ -7,9 +7,11 @@
 //!
 //! It does not parse: [`super::http1`] reads heads and says how long the message is.
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::future::Future;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -65,6 +67,12 @@ impl<S: Socket> Connection<S> {
             alarm: None,
             abort: S::abort_on_drop,
         }
+    }
+
+    /// Another descriptor of the socket of a connection of this type; what [`ConnectionFacts::descriptor`] is.
+    pub(crate) fn descriptor(connection: &dyn Any) -> Option<io::Result<OwnedFd>> {
+        let connection = connection.downcast_ref::<Self>()?;
+        Some(connection.socket.duplicate())
     }
 
     /// What is known of this connection for its whole life.
@@ -243,11 +251,21 @@ pub(crate) trait Socket:
     /// # Errors
     /// The connection is gone already.
     fn abort_on_drop(&self) -> io::Result<()>;
+
+    /// Another descriptor of the socket, to be told of the connection's end.
+    ///
+    /// # Errors
+    /// The limit of open files is reached.
+    fn duplicate(&self) -> io::Result<OwnedFd>;
 }
 
 impl Socket for TcpStream {
     fn abort_on_drop(&self) -> io::Result<()> {
         self.set_zero_linger()
+    }
+
+    fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.as_fd().try_clone_to_owned()
     }
 }
 

@@ -139,6 +139,7 @@ impl Listener {
             listener: Arc::clone(&self.name),
             local: client.local_addr()?,
             peer,
+            descriptor: Connection::<TcpStream>::descriptor,
             stall: Stall::default(),
             must_abort: AtomicBool::new(false),
             bytes_read: AtomicU64::new(0),

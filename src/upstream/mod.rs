@@ -4,6 +4,7 @@
 //! makes the order in which it offers them. What Pingora does not keep, the live state of each address (health, requests in flight), is
 //! kept in a [`Backend`], which outlives every change of the list it stands in.
 //!
+//! - `admission`: who goes at once, who waits, who gets none
 //! - `backend`: one address and its live state
 //! - `balance`: the policies, pure functions of that state
 //! - `selection`: a policy, seen as Pingora's `BackendSelection`
@@ -16,7 +17,10 @@
 //! - `retry`: whether a failed attempt is made again; `budget`: how often that may be
 //! - `peer`: from an address to how Pingora connects to it
 //! - `handshake`: why TLS with a backend did not come about
+//! - `queue`: the line of those who wait
+//! - `sticky`: the cookies that name backends
 
+mod admission;
 mod backend;
 pub mod balance;
 mod budget;
@@ -26,18 +30,21 @@ mod health;
 mod outlier;
 mod own;
 mod peer;
+mod queue;
 mod recovery;
 pub mod retry;
 mod roster;
 mod selection;
 mod slow_start;
 mod split;
+mod sticky;
 #[expect(
     clippy::module_inception,
     reason = "an upstream is what this room is about"
 )]
 mod upstream;
 
+pub use admission::{Admission, Applicant, NotAdmitted};
 pub use backend::{Backend, Health};
 pub use discovery::Resolver;
 pub use handshake::{Refusal, RefusalKind};
@@ -45,4 +52,5 @@ pub use health::{Connector, Watch};
 pub use own::register;
 pub use selection::InFlight;
 pub use split::Split;
+pub use sticky::Token;
 pub use upstream::Upstream;

@@ -97,6 +97,7 @@ impl Roster {
         }
         drop(history);
         self.settle(&lineup, index, backend, now);
+        self.wake();
     }
 
     /// The backend at `index` has this weight and rank from now on; one whose weight is growing goes on to grow.

@@ -12,9 +12,12 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use super::admission::Kind;
 use super::backend::{Backend, Health};
 use super::balance::Members;
+use super::queue::Queue;
 use super::recovery::NEVER;
+use super::sticky::Sessions;
 use crate::clock::Clock;
 use crate::config::{self, Outlier, State};
 
@@ -31,6 +34,7 @@ pub(super) struct Roster {
     /// Held by whoever changes what the policies see, so that changes come one after the other.
     pub(super) changing: Mutex<()>,
     has_changed: Notify,
+    queue: Option<Arc<Queue<Kind>>>,
 }
 
 /// What the operator says about how backends leave and come back.
@@ -42,6 +46,10 @@ pub(super) struct Rules {
     pub(super) is_checked: bool,
     pub(super) outlier: Option<Outlier>,
     pub(super) slow_start: Option<Duration>,
+    /// The cookie that keeps a client on its backend.
+    pub(super) sticky: Option<config::Sticky>,
+    /// How many requests may wait when all are full.
+    pub(super) queue: Option<usize>,
 }
 
 impl Rules {
@@ -51,6 +59,8 @@ impl Rules {
             is_checked: config.health_check.is_some(),
             outlier: config.outlier.clone(),
             slow_start: config.slow_start.0,
+            sticky: config.sticky.clone(),
+            queue: config.queue.as_ref().map(|queue| queue.size),
         }
     }
 }
@@ -60,12 +70,25 @@ impl Roster {
     pub(super) fn new(rules: Rules, clock: Arc<dyn Clock>) -> Self {
         Self {
             current: ArcSwap::from_pointee(Lineup::of(Vec::new())),
+            queue: rules.queue.map(|size| Arc::new(Queue::new(size))),
             rules,
             epoch: clock.now(),
             clock,
             due: AtomicU64::new(NEVER),
             changing: Mutex::default(),
             has_changed: Notify::new(),
+        }
+    }
+
+    /// Where requests wait for these backends.
+    pub(super) fn queue(&self) -> Option<&Queue<Kind>> {
+        self.queue.as_deref()
+    }
+
+    /// There may be room now at a backend, or for some who wait no hope any more: asks them. Call it when anything but a count has changed.
+    pub(super) fn wake(&self) {
+        if let Some(queue) = &self.queue {
+            queue.ask_all();
         }
     }
 
@@ -83,7 +106,14 @@ impl Roster {
             return;
         }
         let is_first = current.backends.is_empty();
-        let lineup = Lineup::of(backends);
+        let addresses = backends.iter().map(|backend| backend.address());
+        let sticky = self.rules.sticky.as_ref();
+        let sessions = sticky.map(|sticky| Sessions::new(sticky, &self.rules.upstream, addresses));
+        let lineup = Lineup {
+            sessions,
+            queue: self.queue.clone(),
+            ..Lineup::of(backends)
+        };
         for (index, backend) in lineup.backends.iter().enumerate() {
             if current.index(backend.address()).is_none() && !is_first {
                 backend.join_late();
@@ -98,6 +128,7 @@ impl Roster {
             }
         }
         self.current.store(Arc::new(lineup));
+        self.wake();
         self.has_changed.notify_one();
     }
 
@@ -114,6 +145,10 @@ pub(super) struct Lineup {
     /// The same, as the policies see them: same order, same indexes.
     pub(super) members: Members,
     by_address: HashMap<SocketAddr, usize>,
+    /// Their cookies, where clients are kept on them.
+    pub(super) sessions: Option<Sessions>,
+    /// Where requests wait for them.
+    pub(super) queue: Option<Arc<Queue<Kind>>>,
 }
 
 impl Lineup {
@@ -124,6 +159,8 @@ impl Lineup {
             by_address: std::iter::zip(backends.iter().map(|backend| backend.address()), 0..)
                 .collect(),
             backends,
+            sessions: None,
+            queue: None,
         }
     }
 

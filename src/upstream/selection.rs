@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
 use pingora_load_balancing::Backend as Listed;
 use pingora_load_balancing::selection::{BackendIter, BackendSelection};
 
@@ -17,6 +18,7 @@ use super::backend::Backend;
 use super::balance::{Hash, LeastRequests, P2c, PeakEwma, Policy, Random, Request, RoundRobin};
 use super::own;
 use super::roster::{Lineup, Roster, Rules};
+use super::sticky::Token;
 use crate::clock::Clock;
 use crate::config;
 
@@ -146,6 +148,8 @@ pub struct InFlight {
     lineup: Arc<Lineup>,
     policy: Arc<dyn Policy>,
     backend: Arc<Backend>,
+    /// What keeps the client on this backend, if the client is to be told.
+    cookie: Option<HeaderValue>,
 }
 
 impl InFlight {
@@ -166,7 +170,23 @@ impl InFlight {
             lineup: Arc::clone(lineup),
             policy: Arc::clone(policy),
             backend: Arc::clone(backend),
+            cookie: None,
         })
+    }
+
+    /// The same, for a client whose cookie holds `token`.
+    pub(super) fn with_cookie(mut self, token: Option<Token>) -> Self {
+        if let Some(sessions) = &self.lineup.sessions
+            && let Some(index) = self.lineup.index(self.backend.address())
+        {
+            self.cookie = sessions.cookie(token, index);
+        }
+        self
+    }
+
+    /// `Set-Cookie` for the answer, if it needs one: the client is to come back to this backend.
+    pub fn cookie(&self) -> Option<&HeaderValue> {
+        self.cookie.as_ref()
     }
 
     /// The backend the attempt is made at.
@@ -189,6 +209,10 @@ impl Drop for InFlight {
         self.upstream_load.fetch_sub(1, Ordering::Relaxed);
         if let Some(index) = self.lineup.index(self.backend.address()) {
             self.policy.released(&self.lineup.members, index);
+        }
+        // Last: whoever is woken finds all of the above done.
+        if let Some(queue) = &self.lineup.queue {
+            queue.wake();
         }
     }
 }

@@ -24,11 +24,11 @@ use crate::template::Template;
 pub struct Upstream {
     config: config::Upstream,
     pub(super) roster: Arc<Roster>,
-    policy: Arc<dyn Policy>,
+    pub(super) policy: Arc<dyn Policy>,
     discovery: Arc<Discovery>,
     balancer: LoadBalancer<Selection>,
     /// Requests in flight at all of its backends.
-    load: Arc<AtomicUsize>,
+    pub(super) load: Arc<AtomicUsize>,
     budget: Option<RetryBudget>,
     /// Policies count time from here.
     epoch: Instant,
@@ -38,7 +38,7 @@ impl Upstream {
     /// An upstream without backends: the first [`Self::publish_backends`] brings them. Nothing is contacted.
     pub fn new(config: config::Upstream, clock: &Arc<dyn Clock>, resolver: &Arc<Resolver>) -> Self {
         let roster = Arc::new(Roster::new(Rules::of(&config), Arc::clone(clock)));
-        warn_if_all_are_off(&config);
+        log_states(&config);
         let parts = Parts::new(&config.balance, Arc::clone(&roster), Arc::clone(clock));
         let epoch = parts.epoch;
         let policy = Arc::clone(&parts.policy);
@@ -106,13 +106,19 @@ impl Upstream {
         taken.into_inner()
     }
 
-    /// Whether [`Self::pick`] could find a backend now.
+    /// The cookie that keeps a client on its backend, if there is one.
+    pub fn sticky(&self) -> Option<&config::Sticky> {
+        self.config.sticky.as_ref()
+    }
+
+    /// Whether [`Self::pick`] could find a backend now, or after a wait where requests may wait.
     pub fn has_available(&self, tried: &dyn Fn(&Backend) -> bool) -> bool {
         let lineup = self.roster.lineup();
         let mut backends = lineup.backends.iter();
         backends.any(|backend| {
             let member = backend.member();
-            member.is_available() && !member.is_full() && !tried(backend)
+            let may_wait = self.config.queue.is_some();
+            member.is_available() && (may_wait || !member.is_full()) && !tried(backend)
         })
     }
 
@@ -217,12 +223,29 @@ impl fmt::Debug for Upstream {
     }
 }
 
-fn warn_if_all_are_off(config: &config::Upstream) {
-    let mut backends = config.backends.iter();
-    if backends.all(|backend| backend.state != State::Active) {
-        log::warn!(
-            "upstream {}: no backend is active, so every request is answered 503",
-            config.name
-        );
+fn log_states(config: &config::Upstream) {
+    let is = |state| move |backend: &&config::Backend| backend.state == state;
+    let name = &config.name;
+    let backends = || config.backends.iter();
+    for backend in backends().filter(is(State::Draining)) {
+        let address = &backend.address;
+        match &config.sticky {
+            Some(sticky) => log::info!(
+                "upstream {name}: backend {address} is draining: it gets only requests whose cookie {} names it",
+                sticky.cookie
+            ),
+            None => log::info!(
+                "upstream {name}: backend {address} is draining: it gets no requests, since the upstream has no `sticky`"
+            ),
+        }
+    }
+    if !backends().any(|backend| backend.state == State::Active) {
+        let answered = match &config.sticky {
+            Some(_) if backends().any(|backend| backend.state == State::Draining) => {
+                "every request without a session"
+            }
+            _ => "every request",
+        };
+        log::warn!("upstream {name}: no backend is active, so {answered} is answered 503");
     }
 }

@@ -91,3 +91,17 @@ fn a_backend_is_active_and_without_a_limit_unless_it_says_otherwise() {
     let plain = (false, None, State::Active);
     assert_eq!(read, [plain, plain, (true, Some(7), State::Draining)]);
 }
+
+#[test]
+fn off_gives_no_cookie_and_no_queue() {
+    let off = upstream("{ backends: [app:80], sticky: off, queue: off }");
+    assert_eq!((off.sticky, off.queue), (None, None));
+    let on = upstream(
+        "{ backends: [{ address: app:80, max_requests: 1 }], sticky: { cookie: lb }, queue: { size: 7, timeout: 3s } }",
+    );
+    let sticky = on.sticky.unwrap();
+    assert_eq!((sticky.cookie.as_str(), sticky.ttl), ("lb", None));
+    assert!(!sticky.secure && sticky.http_only);
+    let queue = on.queue.unwrap();
+    assert_eq!((queue.size, queue.timeout.as_secs()), (7, 3));
+}

@@ -61,22 +61,30 @@ fn log_failure(session: &Session, error: Option<&Error>, ctx: &Ctx, failure: Fai
             "answered"
         },
         written.unwrap_or(row.status.as_u16()),
-        row.error,
-        if tried.is_empty() {
+        failure.word(),
+        if !tried.is_empty() {
+            format!("tried {}", tried.join(" and "))
+        } else if failure == Failure::NoBackend || !found_no_backend(failure) {
             "no backend to try".to_owned()
         } else {
-            format!("tried {}", tried.join(" and "))
+            "no backend with room".to_owned()
         },
         ctx.request_id
             .as_ref()
             .and_then(|id| id.to_str().ok())
             .unwrap_or("-"),
         error
-            .filter(|_| failure != Failure::NoBackend)
+            .filter(|_| !found_no_backend(failure))
             .map(|error| match Refusal::of(error) {
                 Some(refusal) => format!(": {refusal}"),
                 None => format!(": {}", failure::told(error)),
             })
             .unwrap_or_default(),
     );
+}
+
+/// The error then says no more than the failure.
+fn found_no_backend(failure: Failure) -> bool {
+    use Failure::{AllFull, NoBackend, QueueFull, QueueTimeout};
+    matches!(failure, NoBackend | AllFull | QueueFull | QueueTimeout)
 }

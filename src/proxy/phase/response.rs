@@ -20,6 +20,7 @@ pub(in crate::proxy) async fn prepare(
     if response.status.is_informational() && !switches {
         return Ok(());
     }
+    keep_on_backend(response, ctx)?;
     if switches {
         return filter(proxy, session, response, ctx).await;
     }
@@ -71,6 +72,14 @@ async fn filter(
         ctx.filtered.leave_body_alone();
     } else if !session.is_http2() {
         response.insert_header(header::TRANSFER_ENCODING, "chunked")?;
+    }
+    Ok(())
+}
+
+/// The client is to come back to this backend.
+fn keep_on_backend(response: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
+    if let Some(cookie) = ctx.cookie() {
+        response.append_header("Set-Cookie", cookie.clone())?;
     }
     Ok(())
 }

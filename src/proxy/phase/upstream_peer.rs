@@ -1,61 +1,131 @@
-//! Once for each attempt: which backend gets it.
+//! Once for each attempt: which backend gets it, and the wait for one where all are full.
 
+use futures::FutureExt;
+use http::header;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::text_of_panic;
+use crate::proxy::departure::Departure;
 use crate::proxy::failure::Failure;
 use crate::proxy::{Ctx, Proxy, record};
+use crate::semantics::cookie;
+use crate::upstream::{Admission, Applicant, InFlight, NotAdmitted, Token, Upstream};
 
 /// The peer of the next attempt.
 ///
 /// # Errors
-/// No backend of the upstream can take the request. The failure of an attempt made before stays the answer's cause.
-pub(in crate::proxy) fn choose(
+/// No backend of the upstream can take the request. The failure of an attempt made before stays the answer's cause, unless the client left
+/// while the request waited.
+pub(in crate::proxy) async fn choose(
     proxy: &Proxy,
-    session: &Session,
+    session: &mut Session,
     ctx: &mut Ctx,
 ) -> Result<Box<HttpPeer>> {
     let Some(upstream) = ctx.upstream.clone() else {
         ctx.failure = Some(Failure::Internal);
         return Error::e_explain(ErrorType::InternalError, "the route has no upstream");
     };
-    let now = proxy.clock.now();
     if ctx.attempts.is_empty() {
-        upstream.count_request(now);
+        upstream.count_request(proxy.clock.now());
     }
     let mut key = Vec::new();
     if let Some(template) = upstream.key() {
-        record::read(proxy, session, ctx, now, |record| {
+        record::read(proxy, session, ctx, proxy.clock.now(), |record| {
             template.render(record, &mut key);
         });
     }
-    let pick = || upstream.pick(&key, &|backend| ctx.was_tried(backend));
-    let picked = catch_unwind(AssertUnwindSafe(pick)).or_else(|panic| {
-        let name = upstream.name();
-        log::error!(
-            "upstream {name}: its policy panicked: {}",
-            text_of_panic(&*panic)
-        );
-        ctx.failure = Some(Failure::Internal);
-        Error::e_explain(ErrorType::InternalError, "the policy panicked")
-    })?;
-    let Some(in_flight) = picked else {
-        ctx.failure.get_or_insert(Failure::NoBackend);
-        return Error::e_explain(
-            ErrorType::Custom("NoBackend"),
-            format!("no backend of upstream {} can take it", upstream.name()),
-        );
+    let applicant = Applicant {
+        key: &key,
+        token: token(session, &upstream),
+        tried: &|backend| ctx.was_tried(backend),
     };
+    let picked = admitted(&upstream, &applicant, || {
+        Departure::of(session, ctx.connection.as_deref())
+    });
+    // A policy may be the operator's own: its panic costs this request only.
+    let picked = AssertUnwindSafe(picked).catch_unwind().await;
+    let picked = picked.unwrap_or_else(|panic| {
+        let (name, panic) = (upstream.name(), text_of_panic(&*panic));
+        log::error!("upstream {name}: its policy panicked: {panic}");
+        Err(Failure::Internal)
+    });
+    match picked {
+        Ok(in_flight) => Ok(begin(proxy, ctx, &upstream, in_flight)),
+        Err(Failure::Internal) => {
+            ctx.failure = Some(Failure::Internal);
+            Error::e_explain(ErrorType::InternalError, "the policy panicked")
+        }
+        Err(Failure::ClientGone) => {
+            ctx.failure = Some(Failure::ClientGone);
+            Error::e_explain(ErrorType::ConnectionClosed, "the client left the queue")
+        }
+        Err(failure) => {
+            ctx.failure.get_or_insert(failure);
+            Error::e_explain(
+                ErrorType::Custom("NoBackend"),
+                format!("no backend of upstream {} can take it", upstream.name()),
+            )
+        }
+    }
+}
+
+/// A backend at once, or after a wait.
+async fn admitted(
+    upstream: &Upstream,
+    applicant: &Applicant<'_>,
+    departure: impl FnOnce() -> Departure,
+) -> Result<InFlight, Failure> {
+    match upstream.admit(applicant) {
+        Admission::Granted(in_flight) => Ok(in_flight),
+        Admission::Refused(refusal) => Err(failure(refusal)),
+        // Boxed, so that a request that does not wait does not hold the space for it.
+        Admission::Wait => Box::pin(wait(upstream, applicant, departure())).await,
+    }
+}
+
+/// The token in the cookie that names a backend.
+fn token(session: &Session, upstream: &Upstream) -> Option<Token> {
+    let name = &upstream.sticky()?.cookie;
+    let lines = session.req_header().headers.get_all(header::COOKIE);
+    Token::parse(cookie::find(
+        lines.iter().map(|line| line.as_bytes()),
+        name,
+    )?)
+}
+
+async fn wait(
+    upstream: &Upstream,
+    applicant: &Applicant<'_>,
+    departure: Departure,
+) -> Result<InFlight, Failure> {
+    tokio::select! {
+        biased;
+        () = departure.seen() => Err(Failure::ClientGone),
+        waited = upstream.wait(applicant) => waited.map_err(failure),
+    }
+}
+
+fn failure(refusal: NotAdmitted) -> Failure {
+    match refusal {
+        NotAdmitted::NoBackend => Failure::NoBackend,
+        NotAdmitted::AllFull => Failure::AllFull,
+        NotAdmitted::QueueFull => Failure::QueueFull,
+        NotAdmitted::WaitOver => Failure::QueueTimeout,
+    }
+}
+
+/// The attempt begins.
+fn begin(proxy: &Proxy, ctx: &mut Ctx, upstream: &Upstream, in_flight: InFlight) -> Box<HttpPeer> {
     let backend = Arc::clone(in_flight.backend());
     let mut peer = Box::new(backend.peer().clone());
     if !upstream.keeps_another_connection() {
         peer.options.idle_timeout = Some(Duration::ZERO);
     }
-    ctx.begin_attempt(in_flight, now);
-    Ok(peer)
+    ctx.begin_attempt(in_flight, proxy.clock.now());
+    peer
 }

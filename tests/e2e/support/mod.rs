@@ -4,6 +4,7 @@
 mod backend;
 mod client;
 mod dns;
+mod gate;
 mod grpc;
 mod hello;
 mod lines;
@@ -15,6 +16,7 @@ mod unwilling;
 pub(crate) use backend::{Backend, Conversation, Request, ok, ports};
 pub(crate) use client::{Answer, Client, ask, get, get_with, refuses};
 pub(crate) use dns::{DnsServer, Mood};
+pub(crate) use gate::GatedBackend;
 pub(crate) use grpc::{GrpcAnswer, GrpcBackend};
 pub(crate) use hello::HelloBackend;
 pub(crate) use load::Load;
