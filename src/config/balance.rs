@@ -173,11 +173,14 @@ impl Word for HashKey {
 
     fn parse(text: &str) -> Result<Self, String> {
         let template = Template::parse(text).map_err(|error| error.to_string())?;
-        if let Some(early) = template.variables().find(|variable| !is_known(variable)) {
+        if let Some(early) = template
+            .variables()
+            .find(|variable| !is_known_early(variable))
+        {
             return Err(format!(
                 "${} is not known yet when a backend is picked; \
 write a variable of the request, such as $remote_addr or $http_NAME",
-                name(early)
+                variable_name(early)
             ));
         }
         if template.variables().next().is_none() {
@@ -191,7 +194,7 @@ write a variable, such as $remote_addr"
 }
 
 /// Whether a variable has its value before the first attempt.
-fn is_known(variable: &Variable) -> bool {
+pub(super) fn is_known_early(variable: &Variable) -> bool {
     use Variable as V;
     match variable {
         V::Host
@@ -235,7 +238,7 @@ fn is_known(variable: &Variable) -> bool {
 }
 
 /// What the variable is called, without `$`.
-fn name(variable: &Variable) -> String {
+pub(super) fn variable_name(variable: &Variable) -> String {
     use Variable as V;
     let matching = TABLE
         .iter()

@@ -4,6 +4,7 @@
 //! sent. An answer is changed in place.
 
 use super::{Name, RequestBody, ResponseBody, order};
+use crate::semantics::headers::FIELDS;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora_http::{RequestHeader, ResponseHeader};
 
@@ -84,10 +85,13 @@ impl<'a> RequestHead<'a> {
     /// Adds a line, after those of its name that are there. A request has one `Host`, so that is set instead.
     ///
     /// Headers that tell of the client (`X-Forwarded-For` and the like) are completed after the filters, unless one
-    /// has *set* or removed them.
+    /// has *set* or removed them: an added line alone must not vouch for what the client claims.
     pub fn add(&mut self, name: &Name, value: HeaderValue) {
         if name.is_host() {
             return self.set(name, value);
+        }
+        if !FIELDS.iter().any(|field| field.name == *name.as_header()) {
+            self.touched.note(name.as_header());
         }
         let _ = self.edit().append_header(name.written(), value);
     }
@@ -104,9 +108,9 @@ impl<'a> RequestHead<'a> {
     }
 
     /// Replaces the path, byte for byte; the query stays. False, and nothing is changed, when it is none: it begins
-    /// with `/` and holds only what may stand in a path (RFC 3986 §3.3).
+    /// with `/`, and holds no space, control character, `?` or `#`.
     pub fn set_path(&mut self, path: &str) -> bool {
-        if !path.starts_with('/') || !path.bytes().all(may_stand_in_a_path) {
+        if !path.starts_with('/') || path.bytes().any(ends_a_path) {
             return false;
         }
         if path == self.path() && self.target().starts_with(b"/") {
@@ -148,8 +152,8 @@ impl<'a> RequestHead<'a> {
     }
 }
 
-fn may_stand_in_a_path(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"/%-._~!$&'()*+,;=:@".contains(&byte)
+fn ends_a_path(byte: u8) -> bool {
+    byte.is_ascii_control() || matches!(byte, b' ' | b'?' | b'#')
 }
 
 /// The head of an answer.

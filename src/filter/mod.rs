@@ -45,6 +45,7 @@
 mod answer;
 mod body;
 mod build;
+mod builtin;
 mod chain;
 pub mod example;
 mod facts;

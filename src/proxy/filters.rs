@@ -249,6 +249,7 @@ fn id(ctx: &Ctx) -> Cow<'_, str> {
 impl From<Denial> for Failure {
     fn from(denial: Denial) -> Self {
         match denial {
+            Denial::Malformed => Failure::BadRequest,
             Denial::Unauthorized => Failure::Unauthorized,
             Denial::Forbidden => Failure::Forbidden,
             Denial::TooLarge => Failure::BodyTooLarge,

@@ -9,6 +9,7 @@ mod command_line;
 mod configuration;
 mod failover;
 mod failures;
+mod filters;
 mod forwarded;
 mod headers;
 mod health;

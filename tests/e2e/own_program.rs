@@ -130,7 +130,7 @@ fn the_stock_program_does_not_know_the_example_s_filter() {
         "{message}"
     );
     assert!(
-        message.contains("a program of your own can add it"),
+        message.contains("a program of your own can add others"),
         "{message}"
     );
 }
