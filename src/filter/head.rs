@@ -3,10 +3,12 @@
 //! A request is copied by the first change and not before: the log and the variables go on telling what the client
 //! sent. An answer is changed in place.
 
-use super::{Name, RequestBody, ResponseBody, order};
+use super::link::About;
+use super::{Attached, Name, RequestBody, ResponseBody, order};
 use crate::semantics::headers::FIELDS;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora_http::{RequestHeader, ResponseHeader};
+use std::sync::Arc;
 
 /// The head of a request.
 #[derive(Debug)]
@@ -14,7 +16,9 @@ pub struct RequestHead<'a> {
     sent: &'a RequestHeader,
     edited: Option<Box<RequestHeader>>,
     touched: Touched,
-    bodies: Vec<Box<dyn RequestBody>>,
+    /// Not yet known whose.
+    new_bodies: Vec<Box<dyn RequestBody>>,
+    bodies: Vec<Attached<dyn RequestBody>>,
 }
 
 /// The headers of a request that filters have set or removed: theirs is the last word on them.
@@ -41,6 +45,7 @@ impl<'a> RequestHead<'a> {
             sent,
             edited: None,
             touched: Touched::default(),
+            new_bodies: Vec::new(),
             bodies: Vec::new(),
         }
     }
@@ -126,7 +131,14 @@ impl<'a> RequestHead<'a> {
 
     /// Has the request's body watched.
     pub fn watch_body(&mut self, body: Box<dyn RequestBody>) {
-        self.bodies.push(body);
+        self.new_bodies.push(body);
+    }
+
+    /// What was handed over since the last call belongs to this filter.
+    pub(super) fn attach(&mut self, about: &Arc<About>) {
+        let new = self.new_bodies.drain(..);
+        self.bodies
+            .extend(new.map(|body| Attached::new(about, body)));
     }
 
     /// The head as it is now.
@@ -141,7 +153,7 @@ impl<'a> RequestHead<'a> {
     ) -> (
         Option<Box<RequestHeader>>,
         Touched,
-        Vec<Box<dyn RequestBody>>,
+        Vec<Attached<dyn RequestBody>>,
     ) {
         (self.edited, self.touched, self.bodies)
     }
@@ -160,7 +172,9 @@ fn ends_a_path(byte: u8) -> bool {
 #[derive(Debug)]
 pub struct ResponseHead<'a> {
     head: &'a mut ResponseHeader,
-    bodies: Vec<Box<dyn ResponseBody>>,
+    /// Not yet known whose.
+    new_bodies: Vec<Box<dyn ResponseBody>>,
+    bodies: Vec<Attached<dyn ResponseBody>>,
 }
 
 impl<'a> ResponseHead<'a> {
@@ -168,6 +182,7 @@ impl<'a> ResponseHead<'a> {
     pub fn new(head: &'a mut ResponseHeader) -> Self {
         ResponseHead {
             head,
+            new_bodies: Vec::new(),
             bodies: Vec::new(),
         }
     }
@@ -211,11 +226,18 @@ impl<'a> ResponseHead<'a> {
     /// Has the body changed on its way. Its length is then not known before its end, and no longer told.
     pub fn transform_body(&mut self, body: Box<dyn ResponseBody>) {
         order::remove(self.head, &header::CONTENT_LENGTH);
-        self.bodies.push(body);
+        self.new_bodies.push(body);
+    }
+
+    /// What was handed over since the last call belongs to this filter.
+    pub(super) fn attach(&mut self, about: &Arc<About>) {
+        let new = self.new_bodies.drain(..);
+        self.bodies
+            .extend(new.map(|body| Attached::new(about, body)));
     }
 
     /// Who is to change the body, in the order of the filters that have asked for it.
-    pub fn into_bodies(self) -> Vec<Box<dyn ResponseBody>> {
+    pub fn into_bodies(self) -> Vec<Attached<dyn ResponseBody>> {
         self.bodies
     }
 }
