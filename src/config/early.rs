@@ -9,12 +9,12 @@ pub(super) fn late_variable(
     template: &Template,
     is_refused: impl Fn(&Variable) -> bool,
 ) -> Option<String> {
-    let is_late = |variable: &&Variable| !is_known(variable) || is_refused(variable);
-    template.variables().find(is_late).map(name)
+    let is_late = |variable: &&Variable| !is_known_early(variable) || is_refused(variable);
+    template.variables().find(is_late).map(variable_name)
 }
 
 /// Whether a variable has its value before the first attempt.
-fn is_known(variable: &Variable) -> bool {
+pub(super) fn is_known_early(variable: &Variable) -> bool {
     use Variable as V;
     match variable {
         V::Host
@@ -58,7 +58,7 @@ fn is_known(variable: &Variable) -> bool {
 }
 
 /// What the variable is called, without `$`.
-fn name(variable: &Variable) -> String {
+pub(super) fn variable_name(variable: &Variable) -> String {
     use Variable as V;
     let matching = TABLE
         .iter()

@@ -44,6 +44,7 @@ mod schema;
 mod section;
 mod server;
 mod shorthand;
+mod size;
 mod slow_start;
 mod split;
 mod spot;
@@ -64,7 +65,10 @@ pub use block::duration;
 pub(crate) use diagnostic::text_of_panic;
 pub use diagnostic::{Fault, Faults, Position};
 pub use embedded_backend::EmbeddedBackend;
-pub use filter::Filter;
+pub use filter::{
+    BodyLimit, Expression, Filter, HeaderChanges, IpAccess, PathText, Piece, RequestHeaders,
+    RequestText, ResponseHeaders, ResponseText, Rewrite,
+};
 pub use header::{RequestId, WrittenHeader};
 pub use health_check::{GrpcProbe, HealthCheck, HttpProbe, Probe};
 pub use host::HostPattern;

@@ -34,6 +34,8 @@ pub(crate) enum Content {
 /// JSON, the request id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denial {
+    /// 400: what would go to the backend makes no sense, or is a trick.
+    Malformed,
     /// 401: who is asking must be said.
     Unauthorized,
     /// 403: not allowed.
@@ -58,6 +60,7 @@ impl Answer {
     pub fn denied(denial: Denial) -> Self {
         Answer {
             status: match denial {
+                Denial::Malformed => StatusCode::BAD_REQUEST,
                 Denial::Unauthorized => StatusCode::UNAUTHORIZED,
                 Denial::Forbidden => StatusCode::FORBIDDEN,
                 Denial::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -5,9 +5,11 @@
 //! [`ResponseHead::transform_body`](super::ResponseHead::transform_body)). So a message whose filters do not, passes
 //! untouched: it costs one look at an empty list for each piece.
 
-use super::Answer;
+use super::link::About;
+use super::{Answer, Broken};
 use bytes::Bytes;
 use std::fmt;
+use std::sync::Arc;
 
 /// Watches the body of one request.
 pub trait RequestBody: fmt::Debug + Send + Sync {
@@ -26,4 +28,34 @@ pub trait ResponseBody: fmt::Debug + Send + Sync {
     /// Given the next piece of the body, gives what is to be sent in its place. What it keeps back is sent later, or
     /// never when the answer ends before: a last piece, perhaps an empty one, always comes.
     fn piece(&mut self, piece: Bytes, is_last: bool) -> Bytes;
+}
+
+/// What sees a body, and the filter that it belongs to.
+pub struct Attached<B: ?Sized> {
+    about: Arc<About>,
+    body: Box<B>,
+}
+
+impl<B: ?Sized> Attached<B> {
+    pub(super) fn new(about: &Arc<About>, body: Box<B>) -> Self {
+        Attached {
+            about: Arc::clone(about),
+            body,
+        }
+    }
+
+    /// Calls it.
+    ///
+    /// # Errors
+    /// It panicked.
+    pub fn call<T>(&mut self, call: impl FnOnce(&mut B) -> T) -> Result<T, Broken> {
+        let body = &mut *self.body;
+        self.about.guard(|| call(body))
+    }
+}
+
+impl<B: ?Sized + fmt::Debug> fmt::Debug for Attached<B> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.body.fmt(out)
+    }
 }

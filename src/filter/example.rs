@@ -3,6 +3,7 @@
 use super::Facts;
 use crate::clock::{Clock, ManualClock};
 use crate::observe::record::Record;
+use crate::semantics::path::decode_for_matching;
 use http::Version;
 use pingora_http::RequestHeader;
 use std::net::{IpAddr, Ipv4Addr};
@@ -37,11 +38,12 @@ pub fn with_facts_of<T>(
     client: IpAddr,
     see: impl FnOnce(&Facts<'_>) -> T,
 ) -> T {
-    let record = record(request, client);
+    let path = decode_for_matching(request.uri.path());
+    let record = record(request, &path, client);
     see(&Facts::new(&record, ManualClock::default().now()))
 }
 
-pub(super) fn record(request: &RequestHeader, client: IpAddr) -> Record<'_> {
+pub(super) fn record<'a>(request: &'a RequestHeader, path: &'a str, client: IpAddr) -> Record<'a> {
     Record {
         started: SystemTime::UNIX_EPOCH,
         duration: Duration::ZERO,
@@ -56,7 +58,7 @@ pub(super) fn record(request: &RequestHeader, client: IpAddr) -> Record<'_> {
         method: &request.method,
         target: request.raw_path(),
         host: "example.com",
-        path: request.uri.path(),
+        path,
         version: Version::HTTP_11,
         request_headers: &request.headers,
         request_length: 0,

@@ -3,9 +3,12 @@
 //! A request is copied by the first change and not before: the log and the variables go on telling what the client
 //! sent. An answer is changed in place.
 
-use super::{Name, RequestBody, ResponseBody, order};
+use super::link::About;
+use super::{Attached, Name, RequestBody, ResponseBody, order};
+use crate::semantics::headers::FIELDS;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora_http::{RequestHeader, ResponseHeader};
+use std::sync::Arc;
 
 /// The head of a request.
 #[derive(Debug)]
@@ -13,7 +16,9 @@ pub struct RequestHead<'a> {
     sent: &'a RequestHeader,
     edited: Option<Box<RequestHeader>>,
     touched: Touched,
-    bodies: Vec<Box<dyn RequestBody>>,
+    /// Not yet known whose.
+    new_bodies: Vec<Box<dyn RequestBody>>,
+    bodies: Vec<Attached<dyn RequestBody>>,
 }
 
 /// The headers of a request that filters have set or removed: theirs is the last word on them.
@@ -40,6 +45,7 @@ impl<'a> RequestHead<'a> {
             sent,
             edited: None,
             touched: Touched::default(),
+            new_bodies: Vec::new(),
             bodies: Vec::new(),
         }
     }
@@ -84,10 +90,13 @@ impl<'a> RequestHead<'a> {
     /// Adds a line, after those of its name that are there. A request has one `Host`, so that is set instead.
     ///
     /// Headers that tell of the client (`X-Forwarded-For` and the like) are completed after the filters, unless one
-    /// has *set* or removed them.
+    /// has *set* or removed them: an added line alone must not vouch for what the client claims.
     pub fn add(&mut self, name: &Name, value: HeaderValue) {
         if name.is_host() {
             return self.set(name, value);
+        }
+        if !FIELDS.iter().any(|field| field.name == *name.as_header()) {
+            self.touched.note(name.as_header());
         }
         let _ = self.edit().append_header(name.written(), value);
     }
@@ -104,9 +113,9 @@ impl<'a> RequestHead<'a> {
     }
 
     /// Replaces the path, byte for byte; the query stays. False, and nothing is changed, when it is none: it begins
-    /// with `/` and holds only what may stand in a path (RFC 3986 §3.3).
+    /// with `/`, and holds no space, control character, `?` or `#`.
     pub fn set_path(&mut self, path: &str) -> bool {
-        if !path.starts_with('/') || !path.bytes().all(may_stand_in_a_path) {
+        if !path.starts_with('/') || path.bytes().any(ends_a_path) {
             return false;
         }
         if path == self.path() && self.target().starts_with(b"/") {
@@ -122,7 +131,14 @@ impl<'a> RequestHead<'a> {
 
     /// Has the request's body watched.
     pub fn watch_body(&mut self, body: Box<dyn RequestBody>) {
-        self.bodies.push(body);
+        self.new_bodies.push(body);
+    }
+
+    /// What was handed over since the last call belongs to this filter.
+    pub(super) fn attach(&mut self, about: &Arc<About>) {
+        let new = self.new_bodies.drain(..);
+        self.bodies
+            .extend(new.map(|body| Attached::new(about, body)));
     }
 
     /// The head as it is now.
@@ -137,7 +153,7 @@ impl<'a> RequestHead<'a> {
     ) -> (
         Option<Box<RequestHeader>>,
         Touched,
-        Vec<Box<dyn RequestBody>>,
+        Vec<Attached<dyn RequestBody>>,
     ) {
         (self.edited, self.touched, self.bodies)
     }
@@ -148,15 +164,17 @@ impl<'a> RequestHead<'a> {
     }
 }
 
-fn may_stand_in_a_path(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"/%-._~!$&'()*+,;=:@".contains(&byte)
+fn ends_a_path(byte: u8) -> bool {
+    byte.is_ascii_control() || matches!(byte, b' ' | b'?' | b'#')
 }
 
 /// The head of an answer.
 #[derive(Debug)]
 pub struct ResponseHead<'a> {
     head: &'a mut ResponseHeader,
-    bodies: Vec<Box<dyn ResponseBody>>,
+    /// Not yet known whose.
+    new_bodies: Vec<Box<dyn ResponseBody>>,
+    bodies: Vec<Attached<dyn ResponseBody>>,
 }
 
 impl<'a> ResponseHead<'a> {
@@ -164,6 +182,7 @@ impl<'a> ResponseHead<'a> {
     pub fn new(head: &'a mut ResponseHeader) -> Self {
         ResponseHead {
             head,
+            new_bodies: Vec::new(),
             bodies: Vec::new(),
         }
     }
@@ -207,11 +226,18 @@ impl<'a> ResponseHead<'a> {
     /// Has the body changed on its way. Its length is then not known before its end, and no longer told.
     pub fn transform_body(&mut self, body: Box<dyn ResponseBody>) {
         order::remove(self.head, &header::CONTENT_LENGTH);
-        self.bodies.push(body);
+        self.new_bodies.push(body);
+    }
+
+    /// What was handed over since the last call belongs to this filter.
+    pub(super) fn attach(&mut self, about: &Arc<About>) {
+        let new = self.new_bodies.drain(..);
+        self.bodies
+            .extend(new.map(|body| Attached::new(about, body)));
     }
 
     /// Who is to change the body, in the order of the filters that have asked for it.
-    pub fn into_bodies(self) -> Vec<Box<dyn ResponseBody>> {
+    pub fn into_bodies(self) -> Vec<Attached<dyn ResponseBody>> {
         self.bodies
     }
 }

@@ -13,8 +13,14 @@ use tokio::time::timeout;
 /// A filter in its place in the file.
 #[derive(Debug)]
 pub struct Link {
-    name: String,
+    about: Arc<About>,
     kind: Kind,
+}
+
+/// What is told of a filter, also by the bodies that it has to do with.
+#[derive(Debug)]
+pub(super) struct About {
+    name: String,
     panics: AtomicU64,
     timeouts: AtomicU64,
 }
@@ -53,27 +59,30 @@ pub enum Why {
 
 impl Link {
     pub(super) fn new(name: &str, kind: Kind) -> Self {
-        Link {
+        let about = About {
             name: name.to_owned(),
-            kind,
             panics: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
+        };
+        Link {
+            about: Arc::new(about),
+            kind,
         }
     }
 
     /// The name of its kind.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.about.name
     }
 
     /// How often it has panicked.
     pub fn panics(&self) -> u64 {
-        self.panics.load(Ordering::Relaxed)
+        self.about.panics.load(Ordering::Relaxed)
     }
 
     /// How often it took too long.
     pub fn timeouts(&self) -> u64 {
-        self.timeouts.load(Ordering::Relaxed)
+        self.about.timeouts.load(Ordering::Relaxed)
     }
 
     /// Whether it may have to wait for something outside of this process.
@@ -90,14 +99,16 @@ impl Link {
         request: &mut RequestHead<'_>,
         facts: &Facts<'_>,
     ) -> Result<Verdict, Broken> {
-        match &self.kind {
-            Kind::Now(filter) => self.call(|| filter.request(request, facts)),
+        let verdict = match &self.kind {
+            Kind::Now(filter) => self.about.guard(|| filter.request(request, facts))?,
             Kind::Waiting(filter) => {
                 let called = filter.request(request, facts);
-                let verdict = self.wait(filter.deadline(), called).await?;
-                Ok(verdict.unwrap_or(Verdict::Pass))
+                let verdict = self.about.wait(filter.deadline(), called).await?;
+                verdict.unwrap_or(Verdict::Pass)
             }
-        }
+        };
+        request.attach(&self.about);
+        Ok(verdict)
     }
 
     /// Shows it the answer.
@@ -110,13 +121,14 @@ impl Link {
         facts: &Facts<'_>,
     ) -> Result<(), Broken> {
         match &self.kind {
-            Kind::Now(filter) => self.call(|| filter.response(response, facts)),
+            Kind::Now(filter) => self.about.guard(|| filter.response(response, facts))?,
             Kind::Waiting(filter) => {
                 let called = filter.response(response, facts);
-                self.wait(filter.deadline(), called).await?;
-                Ok(())
+                self.about.wait(filter.deadline(), called).await?;
             }
         }
+        response.attach(&self.about);
+        Ok(())
     }
 
     fn reads_upstream_headers(&self) -> bool {
@@ -125,8 +137,11 @@ impl Link {
             Kind::Waiting(filter) => filter.reads_upstream_headers(),
         }
     }
+}
 
-    fn call<T>(&self, call: impl FnOnce() -> T) -> Result<T, Broken> {
+impl About {
+    /// Calls the filter's code.
+    pub(super) fn guard<T>(&self, call: impl FnOnce() -> T) -> Result<T, Broken> {
         // What a panic leaves half done is this request's head, which is thrown away, and the filter's own state.
         catch_unwind(AssertUnwindSafe(call)).map_err(|panic| self.panicked(text_of_panic(&*panic)))
     }

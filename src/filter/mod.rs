@@ -45,6 +45,7 @@
 mod answer;
 mod body;
 mod build;
+mod builtin;
 mod chain;
 pub mod example;
 mod facts;
@@ -56,7 +57,7 @@ mod registry;
 
 pub(crate) use answer::Content;
 pub use answer::{Answer, Denial, Verdict};
-pub use body::{RequestBody, ResponseBody};
+pub use body::{Attached, RequestBody, ResponseBody};
 pub use build::links;
 pub use chain::{Chain, Passage};
 pub use facts::Facts;

@@ -4,7 +4,6 @@
 //! chain gets its heads and facts, and the log. What the filters made of a request travels in [`Filtered`].
 
 use std::borrow::Cow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,10 +13,9 @@ use pingora_proxy::Session;
 
 use super::failure::Failure;
 use super::{Ctx, Proxy, record};
-use crate::config::text_of_panic;
 use crate::filter::{
-    Answer, Broken, Denial, Facts, Passage, RequestBody, RequestHead, ResponseBody, ResponseHead,
-    Touched, Verdict, Why,
+    Answer, Attached, Broken, Denial, Facts, Passage, RequestBody, RequestHead, ResponseBody,
+    ResponseHead, Touched, Verdict, Why,
 };
 
 /// What the filters of one request have done and are still to do.
@@ -28,8 +26,8 @@ pub(super) struct Filtered {
     sent: Option<Box<RequestHeader>>,
     /// The headers on which filters have the last word.
     pub(super) touched: Touched,
-    request_bodies: Vec<Box<dyn RequestBody>>,
-    response_bodies: Vec<Box<dyn ResponseBody>>,
+    request_bodies: Vec<Attached<dyn RequestBody>>,
+    response_bodies: Vec<Attached<dyn ResponseBody>>,
     /// The answer to a request whose body was refused midway.
     pub(super) refusal: Option<Box<Answer>>,
 }
@@ -53,13 +51,6 @@ impl Filtered {
     /// The answer turned out to have no body.
     pub(super) fn leave_body_alone(&mut self) {
         self.response_bodies.clear();
-    }
-
-    /// Another attempt begins: the request's body is sent from its start.
-    pub(super) fn begin_attempt(&mut self) {
-        for body in &mut self.request_bodies {
-            body.begin();
-        }
     }
 }
 
@@ -142,6 +133,18 @@ pub(super) async fn response(
     }
 }
 
+/// Another attempt begins: the request's body is sent from its start.
+///
+/// # Errors
+/// A filter panicked.
+pub(super) fn begin_attempt(ctx: &mut Ctx) -> Result<()> {
+    let mut bodies = ctx.filtered.request_bodies.iter_mut();
+    match bodies.try_for_each(|body| body.call(|body| body.begin())) {
+        Ok(()) => Ok(()),
+        Err(broken) => break_off(ctx, &broken),
+    }
+}
+
 /// Shows a piece of the request's body to those who watch it.
 ///
 /// # Errors
@@ -151,26 +154,18 @@ pub(super) fn request_body(body: Option<&Bytes>, is_last: bool, ctx: &mut Ctx) -
         return Ok(());
     }
     let piece = body.map_or(&[][..], |piece| piece);
-    let mut watchers = std::mem::take(&mut ctx.filtered.request_bodies);
-    let watched = catch_unwind(AssertUnwindSafe(|| {
-        let mut watchers = watchers.iter_mut();
-        watchers.try_for_each(|watcher| watcher.piece(piece, is_last))
-    }));
-    match watched {
-        Ok(Ok(())) => {
-            ctx.filtered.request_bodies = watchers;
-            Ok(())
+    for body in &mut ctx.filtered.request_bodies {
+        match body.call(|body| body.piece(piece, is_last)) {
+            Ok(Ok(())) => {}
+            Ok(Err(answer)) => {
+                let status = ErrorType::HTTPStatus(answer.status().as_u16());
+                ctx.filtered.refusal = Some(answer);
+                return Err(Error::explain(status, "a filter refuses the body").into_down());
+            }
+            Err(broken) => return break_off(ctx, &broken),
         }
-        Ok(Err(answer)) => {
-            let status = answer.status().as_u16();
-            ctx.filtered.refusal = Some(answer);
-            Err(
-                Error::explain(ErrorType::HTTPStatus(status), "a filter refuses the body")
-                    .into_down(),
-            )
-        }
-        Err(panic) => broken_off(ctx, text_of_panic(&*panic)),
     }
+    Ok(())
 }
 
 /// Has a piece of the answer's body changed.
@@ -187,7 +182,7 @@ pub(super) fn response_body(body: &mut Option<Bytes>, is_last: bool, ctx: &mut C
             *body = (!piece.is_empty()).then_some(piece);
             Ok(())
         }
-        Err(panic) => broken_off(ctx, text_of_panic(&*panic)),
+        Err(broken) => break_off(ctx, &broken),
     }
 }
 
@@ -197,33 +192,24 @@ pub(super) fn response_body(body: &mut Option<Bytes>, is_last: bool, ctx: &mut C
 /// A filter panicked.
 pub(super) fn whole_body(body: Bytes, ctx: &mut Ctx) -> Result<Bytes, Failure> {
     let mut transforms = std::mem::take(&mut ctx.filtered.response_bodies);
-    transform(&mut transforms, body, true).map_err(|panic| {
-        let why = Why::Panicked(text_of_panic(&*panic).to_owned());
-        let filter = "with a body".to_owned();
-        report(ctx, &Broken { filter, why })
+    transform(&mut transforms, body, true).map_err(|broken| report(ctx, &broken))
+}
+
+fn transform(
+    transforms: &mut [Attached<dyn ResponseBody>],
+    piece: Bytes,
+    is_last: bool,
+) -> Result<Bytes, Broken> {
+    let mut transforms = transforms.iter_mut();
+    transforms.try_fold(piece, |piece, transform| {
+        transform.call(|transform| transform.piece(piece, is_last))
     })
 }
 
-type Panic = Box<dyn std::any::Any + Send>;
-
-fn transform(
-    transforms: &mut [Box<dyn ResponseBody>],
-    piece: Bytes,
-    is_last: bool,
-) -> Result<Bytes, Panic> {
-    catch_unwind(AssertUnwindSafe(|| {
-        let transforms = transforms.iter_mut();
-        transforms.fold(piece, |piece, transform| transform.piece(piece, is_last))
-    }))
-}
-
-fn broken_off(ctx: &mut Ctx, panic: &str) -> Result<()> {
+fn break_off(ctx: &mut Ctx, broken: &Broken) -> Result<()> {
     ctx.filtered.leave_body_alone();
-    log::error!(
-        "a filter panicked over a body: {panic}; request {}",
-        id(ctx)
-    );
-    Error::e_explain(ErrorType::InternalError, "a filter panicked over a body")
+    ctx.failure = Some(report(ctx, broken));
+    Error::e_explain(ErrorType::InternalError, "a filter broke over a body")
 }
 
 /// What the client is told, after the log has been.
@@ -249,6 +235,7 @@ fn id(ctx: &Ctx) -> Cow<'_, str> {
 impl From<Denial> for Failure {
     fn from(denial: Denial) -> Self {
         match denial {
+            Denial::Malformed => Failure::BadRequest,
             Denial::Unauthorized => Failure::Unauthorized,
             Denial::Forbidden => Failure::Forbidden,
             Denial::TooLarge => Failure::BodyTooLarge,

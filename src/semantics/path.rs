@@ -30,6 +30,30 @@ pub fn prefix_matches(prefix: &str, path: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// The raw path without the prefix, byte for byte as it was; none when it does not lie under it. The prefix is decoded
+/// for matching, and has no slash at its end.
+pub fn strip_prefix<'p>(raw: &'p str, prefix: &str) -> Option<&'p str> {
+    let mut wanted = prefix.as_bytes();
+    let mut rest = raw.as_bytes();
+    while !wanted.is_empty() {
+        let mut unit = Vec::with_capacity(3);
+        rest = match take_escape(rest) {
+            Some((byte, after)) => {
+                push_decoded(byte, &mut unit);
+                after
+            }
+            None => {
+                let (first, after) = rest.split_first()?;
+                unit.push(*first);
+                after
+            }
+        };
+        wanted = wanted.strip_prefix(unit.as_slice())?;
+    }
+    let rest = raw.get(raw.len() - rest.len()..)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+}
+
 /// Whether a segment is `.` or `..`, in any spelling (`%2e`), also behind a `%2F` that a backend may take for a
 /// border. Raw or decoded path.
 pub fn has_dot_segments(path: &str) -> bool {

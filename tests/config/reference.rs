@@ -63,7 +63,10 @@ fn collect(value: &Value, at: &Place, found: &mut Vec<Place>) {
             "routes[].match.query.*",
             "routes[].respond.headers.*",
         ]
-        .contains(&free.as_str());
+        .contains(&free.as_str())
+            || ["_headers.set.*", "_headers.add.*"]
+                .iter()
+                .any(|end| free.ends_with(end));
         let below = Place {
             pointer: format!("{}/{key}", at.pointer),
             path: if is_free { free } else { path },

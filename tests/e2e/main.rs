@@ -11,6 +11,7 @@ mod configuration;
 mod failover;
 mod failures;
 mod faults;
+mod filters;
 mod forwarded;
 mod headers;
 mod health;

@@ -130,7 +130,7 @@ fn the_stock_program_does_not_know_the_example_s_filter() {
         "{message}"
     );
     assert!(
-        message.contains("a program of your own can add it"),
+        message.contains("a program of your own can add others"),
         "{message}"
     );
 }
@@ -205,13 +205,16 @@ fn a_panic_over_the_answer_costs_that_request_alone() {
 #[test]
 fn a_panic_over_the_request_s_body_is_answered_500() {
     let backend = echo();
-    let proxy = unruly(&backend, "[panics: { on: request_body }]");
-    let head = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody";
-    assert_is_our_500(&ask(proxy.address(), head));
-    log_of(
-        &proxy,
-        "a filter panicked over a body: this filter panics on the body",
-    );
+    for when in ["request_body", "request_body_begins"] {
+        let proxy = unruly(&backend, &format!("[panics: {{ on: {when} }}]"));
+        let head = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody";
+        assert_is_our_500(&ask(proxy.address(), head));
+        log_of(
+            &proxy,
+            "filter panics panicked: this filter panics on the body; request 0",
+        );
+        assert_eq!(proxy.get("/ours").status, 200);
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ enum When {
     Request,
     Response,
     RequestBody,
+    RequestBodyBegins,
     ResponseBody,
     Never,
 }
@@ -39,8 +40,8 @@ impl Panics {
 impl Filter for Panics {
     fn request(&self, request: &mut RequestHead<'_>, _: &Facts<'_>) -> Verdict {
         self.check(When::Request);
-        if self.on == When::RequestBody {
-            request.watch_body(Box::new(Wreck));
+        if matches!(self.on, When::RequestBody | When::RequestBodyBegins) {
+            request.watch_body(Box::new(Wreck(self.on)));
         }
         Verdict::Pass
     }
@@ -48,15 +49,22 @@ impl Filter for Panics {
     fn response(&self, response: &mut ResponseHead<'_>, _: &Facts<'_>) {
         self.check(When::Response);
         if self.on == When::ResponseBody {
-            response.transform_body(Box::new(Wreck));
+            response.transform_body(Box::new(Wreck(self.on)));
         }
     }
 }
 
 #[derive(Debug)]
-struct Wreck;
+struct Wreck(When);
 
 impl RequestBody for Wreck {
+    fn begin(&mut self) {
+        assert!(
+            self.0 != When::RequestBodyBegins,
+            "this filter panics on the body"
+        );
+    }
+
     fn piece(&mut self, _: &[u8], _: bool) -> Result<(), Box<Answer>> {
         panic!("this filter panics on the body")
     }

@@ -1,30 +1,91 @@
 //! `filters`: what a request passes on its way to the backend, and its answer on the way back.
 //!
-//! Each element is a mapping with one key, the filter's name; what stands under it is the filter's own. A name that is
-//! none of these is looked up among those that the program has registered (see `vocabulary`).
+//! Each element is a mapping with one key, the filter's name; what stands under it is the filter's own, and has its file
+//! here. A name that is none of these is looked up among those that the program has registered (see `vocabulary`).
+
+mod body_limit;
+mod headers;
+mod ip_access;
+mod rewrite;
+mod text;
+
+pub use body_limit::BodyLimit;
+pub use headers::{HeaderChanges, RequestHeaders, ResponseHeaders};
+pub use ip_access::IpAccess;
+pub use rewrite::{Expression, Piece, Rewrite};
+pub use text::{PathText, RequestText, ResponseText};
 
 use super::read::Read;
 use super::reader::Reader;
 use super::schema::Section;
 use super::tree::Tree;
 use super::vocabulary::{Own, advice};
+use serde_json::Value;
 
 /// One filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
+    /// Changes the request's headers.
+    RequestHeaders(RequestHeaders),
+    /// Changes the answer's headers.
+    ResponseHeaders(ResponseHeaders),
+    /// Changes the path.
+    Rewrite(Rewrite),
+    /// Refuses large bodies.
+    BodyLimit(BodyLimit),
+    /// Refuses clients by their address.
+    IpAccess(IpAccess),
     /// One that the program has registered.
     Own(Own),
 }
 
-/// The names of the filters that are always there.
-const BUILT_IN: &[&str] = &[];
+/// A filter that is always there.
+struct BuiltIn {
+    name: &'static str,
+    about: &'static str,
+    read: fn(&Tree, &mut Reader<'_>) -> Option<Filter>,
+    schema: fn() -> Value,
+}
 
-const EXAMPLE: &str = "{ name: { key: value } }";
+const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn {
+        name: "request_headers",
+        about: "Changes the headers that the backend is sent.",
+        read: |block, reader| RequestHeaders::read(block, reader).map(Filter::RequestHeaders),
+        schema: RequestHeaders::schema,
+    },
+    BuiltIn {
+        name: "response_headers",
+        about: "Changes the headers that the client is sent.",
+        read: |block, reader| ResponseHeaders::read(block, reader).map(Filter::ResponseHeaders),
+        schema: ResponseHeaders::schema,
+    },
+    BuiltIn {
+        name: "rewrite",
+        about: "Changes the path that the backend is sent; the query stays.",
+        read: |block, reader| Rewrite::read(block, reader).map(Filter::Rewrite),
+        schema: Rewrite::schema,
+    },
+    BuiltIn {
+        name: "body_limit",
+        about: "The largest body of a request; a larger one is answered 413.",
+        read: |block, reader| BodyLimit::read(block, reader).map(Filter::BodyLimit),
+        schema: <BodyLimit as Read>::schema,
+    },
+    BuiltIn {
+        name: "ip_access",
+        about: "Which clients are let in, by address; others are answered 403.",
+        read: |block, reader| IpAccess::read(block, reader).map(Filter::IpAccess),
+        schema: IpAccess::schema,
+    },
+];
+
+const EXAMPLE: &str = "{ body_limit: 10MiB }";
 
 impl Filter {
     /// Whether a filter of this name is always there.
     pub(crate) fn is_built_in(name: &str) -> bool {
-        BUILT_IN.contains(&name)
+        BUILT_IN.iter().any(|filter| filter.name == name)
     }
 }
 
@@ -40,19 +101,27 @@ impl Read for Filter {
             return None;
         };
         reader.under(name, |reader| {
+            if let Some(filter) = BUILT_IN.iter().find(|filter| filter.name == name) {
+                return (filter.read)(block, reader);
+            }
             let own = &reader.vocabulary().filters;
             if let Some(own) = own.read(name, block, reader) {
                 return own.map(Filter::Own);
             }
-            let known = BUILT_IN.iter().copied().chain(own.names());
+            let known = BUILT_IN.iter().map(|filter| filter.name);
+            let known = known.map(|name| -> &str { name }).chain(own.names());
             let advice = advice(name, known);
             reader.fault(key, format!("no filter is called {name:?}; {advice}"));
             None
         })
     }
 
-    fn schema() -> serde_json::Value {
-        let mut schema = Section::new("One filter: its name, and what it needs to know.").finish();
+    fn schema() -> Value {
+        let mut section = Section::new("One filter: its name, and what it needs to know.");
+        for filter in BUILT_IN {
+            section.key(filter.name, filter.about, (filter.schema)(), None, false);
+        }
+        let mut schema = section.finish();
         schema["minProperties"] = 1.into();
         schema["maxProperties"] = 1.into();
         schema

@@ -7,8 +7,8 @@ use pingora_core::Result;
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
-use crate::proxy::Ctx;
 use crate::proxy::headers::{Editable, restore_order};
+use crate::proxy::{Ctx, filters};
 use crate::semantics::forwarded::{self, Facts, HostHeader, Scheme};
 use crate::semantics::hop_by_hop;
 
@@ -19,7 +19,7 @@ pub(in crate::proxy) fn prepare(
     request: &mut RequestHeader,
     ctx: &mut Ctx,
 ) -> Result<()> {
-    ctx.filtered.begin_attempt();
+    filters::begin_attempt(ctx)?;
     let touched = &ctx.filtered.touched;
     let as_sent = ctx.filtered.as_sent(session);
     let sent = &as_sent.headers;

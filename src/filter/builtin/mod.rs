@@ -1,0 +1,14 @@
+//! The filters that are always there, one file each.
+
+mod body_limit;
+mod headers;
+mod ip_access;
+mod rewrite;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use body_limit::BodyLimit;
+pub(super) use headers::{RequestHeaders, ResponseHeaders};
+pub(super) use ip_access::IpAccess;
+pub(super) use rewrite::Rewrite;
