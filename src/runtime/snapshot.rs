@@ -53,7 +53,7 @@ pub enum Action {
     /// To one of the upstream's backends.
     Upstream(Arc<Upstream>),
     /// To one of several upstreams.
-    Split(Split),
+    Split(Box<Split>),
     /// Elsewhere: the client is told where.
     Redirect(Redirect),
     /// Nowhere: the answer is in the configuration.
@@ -124,7 +124,10 @@ impl Route {
                     Some((Arc::clone(upstreams.get(*index)?), *weight))
                 };
                 let key = split.key.map(|key| key.0);
-                Action::Split(Split::new(split.between.iter().filter_map(way), key))
+                Action::Split(Box::new(Split::new(
+                    split.between.iter().filter_map(way),
+                    key,
+                )))
             }
             config::Action::Redirect(redirect) => Action::Redirect(redirect),
             config::Action::Respond(respond) => Action::Respond(respond),

@@ -3,7 +3,7 @@
 //! What nothing was sent of may go to another backend whatever it is. A request that a backend may have acted upon is sent again only
 //! when that does no harm: its method is idempotent (RFC 9110 §9.2.2) or the operator says that it is safe, nothing of an answer has
 //! reached the client, and its body is still held whole. Then it must be worth it: a backend that was not tried is left, attempts, time
-//! and [budget](super::budget) are not spent.
+//! and budget (`upstream/budget`) are not spent.
 //!
 //! A pooled connection that turns out to be closed says nothing of its backend: for a request that may be sent again it is no attempt.
 

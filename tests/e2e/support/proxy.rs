@@ -1,6 +1,7 @@
 //! The real program, started for one test and ended with it.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -168,20 +169,33 @@ pub(crate) fn example(name: &str) -> Command {
 pub(crate) fn output_of(mut command: Command) -> Output {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    let mut waited = Ok(());
+    // Read while it runs: a pipe takes no more than 64 KiB, and a program that waits for room in it does not end.
+    let stdout = read_all(child.stdout.take().unwrap());
+    let stderr = read_all(child.stderr.take().unwrap());
     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         eventually("the program ends", || child.try_wait().unwrap().is_some());
     }));
-    if let Err(panic) = ended {
-        waited = Err(panic);
+    if ended.is_err() {
         child.kill().unwrap();
     }
-    let output = child.wait_with_output().unwrap();
-    if let Err(panic) = waited {
+    let output = Output {
+        status: child.wait().unwrap(),
+        stdout: stdout.join().unwrap(),
+        stderr: stderr.join().unwrap(),
+    };
+    if let Err(panic) = ended {
         eprintln!("{}", String::from_utf8_lossy(&output.stderr));
         std::panic::resume_unwind(panic);
     }
     output
+}
+
+fn read_all(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).unwrap();
+        bytes
+    })
 }
 
 /// Writes a configuration file into `folder`.
