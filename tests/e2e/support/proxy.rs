@@ -32,17 +32,24 @@ impl Proxy {
 
     /// The same, with something said about the command before it starts.
     pub(crate) fn start_with(configuration: &str, prepare: impl FnOnce(&mut Command)) -> Self {
-        let mut command = evenkeel();
-        prepare(&mut command);
-        Self::start_command(command, configuration)
+        Self::launch(evenkeel(), configuration, prepare)
     }
 
     /// The same for a program of one's own.
-    pub(crate) fn start_command(mut command: Command, configuration: &str) -> Self {
+    pub(crate) fn start_command(command: Command, configuration: &str) -> Self {
+        Self::launch(command, configuration, |_| {})
+    }
+
+    fn launch(
+        mut command: Command,
+        configuration: &str,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let file = write_file(folder.path(), configuration);
         command.current_dir(folder.path()).arg("-c").arg(file);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        prepare(&mut command);
         let mut child = command.spawn().unwrap();
         let mut proxy = Self {
             stdout: Lines::of(child.stdout.take().unwrap()),
