@@ -358,7 +358,7 @@ fn come_and_go(address: SocketAddr, number: u32) {
 
 #[test]
 fn counts_are_exact_after_2000_cancelled_failed_retried_and_queued_requests() {
-    // Seen failing with a guard that is leaked when an attempt fails, and with one that is not dropped when the client leaves the queue.
+    // Seen failing with a guard that is leaked when an attempt is over.
     let backends = [fickle(), fickle()];
     let refusing = RefusingBackend::new();
     let proxy = proxy(&format!(

@@ -260,9 +260,9 @@ impl<'q> Scene<'q> {
     }
 }
 
-fn events(tried: u8) -> impl Strategy<Value = Vec<Event>> {
+fn events(tried: impl Strategy<Value = u8>) -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
-        4 => (0..=tried).prop_map(|tried| Event::Arrives { tried }),
+        4 => tried.prop_map(|tried| Event::Arrives { tried }),
         3 => any::<usize>().prop_map(Event::Ends),
         3 => Just(Event::Tells),
         1 => any::<usize>().prop_map(Event::Cancels),
@@ -276,7 +276,7 @@ proptest! {
 
     #[test]
     fn nobody_waits_beside_a_backend_that_could_serve_it(
-        rooms in prop::collection::vec(1..3_u32, 1..=3), events in events(6)
+        rooms in prop::collection::vec(1..3_u32, 1..=3), events in events(0..7_u8)
     ) {
         // Seen failing with `again` never set, not looked at, and with a turn that then goes on behind instead of at the front; with a
         // place that ends the turn when it is dropped in it; with `pass` as `rest`; and with newcomers that do not look for room.
@@ -289,7 +289,11 @@ proptest! {
     }
 
     #[test]
-    fn nobody_is_overtaken_by_one_who_came_later(events in events(0), rooms in prop::collection::vec(1..3_u32, 1..=2)) {
+    fn nobody_is_overtaken_by_one_who_came_later(
+        // All can use all, and yet they are not all of one kind.
+        events in events(prop_oneof![Just(0), Just(64), Just(128)]),
+        rooms in prop::collection::vec(1..3_u32, 1..=2)
+    ) {
         // Seen failing with newcomers that take free room while others wait, with a turn that begins at the end of the line, and with one
         // that is passed on where there is room for whoever passes it.
         let queue = Queue::new(100);
@@ -301,7 +305,7 @@ proptest! {
 
     #[test]
     fn a_later_one_gets_only_what_no_earlier_one_can_use(
-        events in events(7), rooms in prop::collection::vec(1..3_u32, 3)
+        events in events(0..8_u8), rooms in prop::collection::vec(1..3_u32, 3)
     ) {
         // Seen failing with a turn that begins at the end of the line.
         let queue = Queue::new(100);
