@@ -109,11 +109,14 @@ impl Roster {
         let addresses = backends.iter().map(|backend| backend.address());
         let sticky = self.rules.sticky.as_ref();
         let sessions = sticky.map(|sticky| Sessions::new(sticky, &self.rules.upstream, addresses));
-        let lineup = Lineup {
+        let mut lineup = Lineup {
             sessions,
             queue: self.queue.clone(),
             ..Lineup::of(backends)
         };
+        let leaving = current.backends.iter();
+        let leaving = leaving.filter(|backend| lineup.index(backend.address()).is_none());
+        lineup.leaving = leaving.cloned().collect();
         for (index, backend) in lineup.backends.iter().enumerate() {
             if current.index(backend.address()).is_none() && !is_first {
                 backend.join_late();
@@ -149,6 +152,8 @@ pub(super) struct Lineup {
     pub(super) sessions: Option<Sessions>,
     /// Where requests wait for them.
     pub(super) queue: Option<Arc<Queue<Kind>>>,
+    /// Those of the lineup before that are in this one no more.
+    leaving: Vec<Arc<Backend>>,
 }
 
 impl Lineup {
@@ -161,11 +166,24 @@ impl Lineup {
             backends,
             sessions: None,
             queue: None,
+            leaving: Vec::new(),
         }
     }
 
     pub(super) fn find(&self, address: SocketAddr) -> Option<&Arc<Backend>> {
         self.entry(address).map(|(_, backend)| backend)
+    }
+
+    /// A backend that a selection may still offer which was made before this lineup. Where all are replaced, such a selection offers nothing
+    /// else, and a request that came a moment too late is better served by a backend that was good until then than by none.
+    pub(super) fn find_leaving(&self, address: SocketAddr) -> Option<&Arc<Backend>> {
+        let mut leaving = self.leaving.iter();
+        leaving.find(|backend| backend.address() == address && backend.health() == Health::Up)
+    }
+
+    /// As many backends as a selection can offer.
+    pub(super) fn most_offered(&self) -> usize {
+        self.backends.len() + self.leaving.len()
     }
 
     pub(super) fn entry(&self, address: SocketAddr) -> Option<(usize, &Arc<Backend>)> {

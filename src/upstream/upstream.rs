@@ -14,7 +14,7 @@ use super::budget::{RetryBudget, Withdrawal};
 use super::discovery::{Discovery, Published, Resolver};
 use super::health::{Connector, Watch};
 use super::retry::{self, Decision, Failed};
-use super::roster::{Roster, Rules};
+use super::roster::{Lineup, Roster, Rules};
 use super::selection::{InFlight, Parts, Selection};
 use crate::clock::Clock;
 use crate::config::{self, Balance, State};
@@ -88,17 +88,31 @@ impl Upstream {
     pub fn pick(&self, key: &[u8], tried: &dyn Fn(&Backend) -> bool) -> Option<InFlight> {
         self.roster.keep_up();
         let lineup = self.roster.lineup();
+        self.pick_from(&lineup, key, tried).or_else(|| {
+            // What was offered may belong to a lineup that was published in this very moment.
+            let now = self.roster.lineup();
+            let is_another = !Arc::ptr_eq(&lineup, &now);
+            is_another.then(|| self.pick_from(&now, key, tried))?
+        })
+    }
+
+    fn pick_from(
+        &self,
+        lineup: &Arc<Lineup>,
+        key: &[u8],
+        tried: &dyn Fn(&Backend) -> bool,
+    ) -> Option<InFlight> {
         let taken = RefCell::new(None);
         self.balancer
-            .select_with(key, lineup.backends.len(), |listed, healthy| {
-                let backend = listed
-                    .addr
-                    .as_inet()
-                    .and_then(|address| lineup.find(*address));
-                let Some(backend) = backend.filter(|backend| healthy && !tried(backend)) else {
+            .select_with(key, lineup.most_offered(), |listed, healthy| {
+                let backend = listed.addr.as_inet().and_then(|address| {
+                    let present = lineup.find(*address).filter(|_| healthy);
+                    present.or_else(|| lineup.find_leaving(*address))
+                });
+                let Some(backend) = backend.filter(|backend| !tried(backend)) else {
                     return false;
                 };
-                let in_flight = InFlight::begin(backend, &lineup, &self.policy, &self.load);
+                let in_flight = InFlight::begin(backend, lineup, &self.policy, &self.load);
                 let is_taken = in_flight.is_some();
                 taken.replace(in_flight);
                 is_taken

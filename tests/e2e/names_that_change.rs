@@ -1,10 +1,10 @@
 //! Names whose addresses change while the program runs.
 
 use std::sync::Mutex;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::names::{GET, answers, counts, hellos_on_one_port, lines_with, proxy, wait_for_line};
-use crate::support::{Backend, Client, DnsServer, HelloBackend, Mood, eventually, ok};
+use crate::support::{Backend, Client, DnsServer, HelloBackend, Load, Mood, eventually, ok};
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs 127.0.0.2")]
@@ -82,14 +82,14 @@ fn an_address_that_moves_to_another_name_is_what_is_written_of_that_name() {
     });
     let logged = proxy.logged(|line| line["status"] == 200);
     assert_eq!(logged["upstream_addr"], format!("127.0.0.1:{port}"));
+    dns.set_addresses("old.test", 1, &["127.0.0.1"]);
+    eventually("it is disabled under its old name", || {
+        proxy.get("/").status == 503
+    });
 }
 
 /// A backend that says so when it has a request, and answers it when it is told to.
-fn waiting_backend() -> (
-    Backend,
-    std::sync::mpsc::Receiver<()>,
-    std::sync::mpsc::Sender<()>,
-) {
+fn waiting_backend() -> (Backend, Receiver<()>, Sender<()>) {
     let (has_request, requests) = channel();
     let (go, may_answer) = channel::<()>();
     let may_answer = Mutex::new(may_answer);
@@ -157,4 +157,32 @@ fn a_backend_that_comes_back_still_has_the_requests_it_had() {
     eventually("the first has room again", || {
         proxy.get("/").text() == "late"
     });
+}
+
+/// Seen failing, a few requests of thousands, when the selection of the former lineup finds nobody in the new one.
+#[test]
+fn no_request_fails_when_all_addresses_of_a_name_are_replaced() {
+    let hellos = [HelloBackend::start("one"), HelloBackend::start("two")];
+    let dns = DnsServer::start();
+    dns.set_addresses("host.test", 1, &["127.0.0.1"]);
+    let set = |hello: &HelloBackend| {
+        dns.set_services(
+            "app.test",
+            1,
+            &[(10, 1, hello.address().port(), "host.test")],
+        );
+    };
+    set(&hellos[0]);
+    let proxy = proxy(&dns, "{ address: app.test, srv: true }");
+    let load = Load::start(proxy.address(), 8);
+    for changes in 1..=6 {
+        set(&hellos[changes % 2]);
+        eventually("the change is followed", || {
+            lines_with(&proxy, "has changed") == changes
+        });
+        load.wait_for_answers(100);
+    }
+    let tally = load.stop();
+    assert!(tally.failures.is_empty(), "{:?}", tally.failures);
+    assert_eq!(tally.by_hostname.len(), 2);
 }

@@ -90,6 +90,25 @@ fn no_policy_lets_a_member_above_its_limit_while_eight_threads_pick() {
 }
 
 #[test]
+fn a_member_whose_rank_changes_is_asked_at_its_new_one() {
+    // Seen failing with `set_backup` not telling the policies to look again.
+    for policy in policies() {
+        let members = members(&[1, 1]);
+        let mut random = Numbers(1);
+        let mut picks = || {
+            let pick = |_| pick_at(&*policy, &members, &[], Duration::ZERO, &mut random);
+            (0..8).map(pick).collect::<Vec<_>>()
+        };
+        picks();
+        members.set_backup(0, true);
+        assert_eq!(picks(), [Some(1); 8], "{policy:?}");
+        members.set_backup(1, true);
+        members.set_backup(0, false);
+        assert_eq!(picks(), [Some(0); 8], "{policy:?}");
+    }
+}
+
+#[test]
 fn an_index_that_is_of_no_member_is_passed_over() {
     // Seen failing with an index that is not checked in `hand_back` of least_requests.
     for policy in policies() {

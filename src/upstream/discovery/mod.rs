@@ -106,7 +106,8 @@ impl Discovery {
         for (index, written) in self.upstream.backends.iter().enumerate() {
             for (address, share) in self.located(index, written) {
                 if seen.insert(address) {
-                    backends.push(self.backend(&known, &mut departed, address, written));
+                    let there = known.find(address);
+                    backends.push(self.backend(there, &mut departed, address, written, share));
                     shares.push(share);
                 }
             }
@@ -144,21 +145,26 @@ impl Discovery {
         std::iter::zip(addresses, shares).collect()
     }
 
-    /// The backend at `address`: the one there is or was, or a new one.
+    /// The backend at `address`: the one that is or was there, or a new one.
     fn backend(
         &self,
-        known: &Lineup,
+        there: Option<&Arc<Backend>>,
         departed: &mut Departed,
         address: SocketAddr,
         written: &config::Backend,
+        share: Share,
     ) -> Arc<Backend> {
         let new = || {
             let peer = self
                 .peers
                 .template(&self.upstream, address, &written.address);
-            Backend::new(address, written, peer)
+            let ranked = config::Backend {
+                backup: share.backup,
+                ..written.clone()
+            };
+            Backend::new(address, &ranked, peer)
         };
-        match known.find(address) {
+        match there {
             Some(backend) if backend.stands_for(written) => Arc::clone(backend),
             // Another name stood for this address, with a limit and a state of its own.
             Some(former) => Arc::new(new().in_place_of(former)),
@@ -200,7 +206,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Departed, Discovery, Lineup, Resolver, Roster};
+    use super::{Departed, Discovery, Lineup, Resolver, Roster, Share};
     use crate::config;
     use crate::upstream::roster::Rules;
 
@@ -220,16 +226,20 @@ mod tests {
         let resolver = Arc::new(Resolver::new(config::Resolver::default()));
         let discovery = Discovery::new(upstream, Arc::clone(&roster), resolver);
         let mut departed = Departed::default();
+        let share = Share {
+            thousandths: 1_000,
+            backup: false,
+        };
         let address = "192.0.2.1:443".parse().unwrap();
 
-        let first = discovery.backend(&roster.lineup(), &mut departed, address, &a);
+        let first = discovery.backend(None, &mut departed, address, &a, share);
         roster.publish(vec![Arc::clone(&first)]);
         let lineup: Arc<Lineup> = roster.lineup();
         assert!(Arc::ptr_eq(
             &first,
-            &discovery.backend(&lineup, &mut departed, address, &a)
+            &discovery.backend(lineup.find(address), &mut departed, address, &a, share)
         ));
-        let moved = discovery.backend(&lineup, &mut departed, address, &b);
+        let moved = discovery.backend(lineup.find(address), &mut departed, address, &b, share);
         assert_eq!(
             (&*first.peer().sni, &*moved.peer().sni),
             ("a.test", "b.test")
