@@ -49,10 +49,11 @@ mod tests {
         /// Seen failing with `steps` from 0, and with `next_step` rounded down.
         #[test]
         fn a_weight_never_shrinks_on_its_way_to_the_whole(
-            full in 1..=1_000_000_u32, ramp in 1..=86_400_000_u64, moments in prop::collection::vec(0..=86_400_000_u64, 1..50)
+            full in 1..=1_000_000_u32, ramp in 1_000_000..=86_400_000_000_000_u64,
+            moments in prop::collection::vec(0..=86_400_000_000_000_u64, 1..50)
         ) {
-            let ramp = Duration::from_millis(ramp);
-            let mut moments: Vec<_> = moments.into_iter().map(Duration::from_millis).collect();
+            let ramp = Duration::from_nanos(ramp);
+            let mut moments: Vec<_> = moments.into_iter().map(Duration::from_nanos).collect();
             moments.sort_unstable();
             let mut before = 1;
             for moment in moments {
