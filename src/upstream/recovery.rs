@@ -62,9 +62,10 @@ impl Roster {
             rule.failures
         );
         self.settle(&lineup, index, backend, now);
+        self.wake();
     }
 
-    /// The checks have come to a verdict on the backend at `address`.
+    /// The checks have come to a verdict on the backend at `address`. Those who wait are asked by whoever tells Pingora as well.
     pub(super) fn tell_health(&self, address: std::net::SocketAddr, health: Health) {
         let _alone = self.lock();
         let lineup = self.lineup();
@@ -97,7 +98,6 @@ impl Roster {
         }
         drop(history);
         self.settle(&lineup, index, backend, now);
-        self.wake();
     }
 
     /// The backend at `index` has this weight and rank from now on; one whose weight is growing goes on to grow.
@@ -137,6 +137,7 @@ impl Roster {
         for (index, backend) in lineup.backends.iter().enumerate() {
             self.settle(&lineup, index, backend, now);
         }
+        self.wake();
     }
 
     /// Brings one backend to where it should be by now, tells the policies, and remembers when to look again.

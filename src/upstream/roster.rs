@@ -85,7 +85,8 @@ impl Roster {
         self.queue.as_deref()
     }
 
-    /// There may be room now at a backend, or for some who wait no hope any more: asks them. Call it when anything but a count has changed.
+    /// There may be room now at a backend, or for some who wait no hope any more: asks them. Call it when anything but a count has changed,
+    /// and Pingora has been told: whoever is asked looks at once, and then rests until it is asked again.
     pub(super) fn wake(&self) {
         if let Some(queue) = &self.queue {
             queue.ask_all();
@@ -131,7 +132,6 @@ impl Roster {
             }
         }
         self.current.store(Arc::new(lineup));
-        self.wake();
         self.has_changed.notify_one();
     }
 

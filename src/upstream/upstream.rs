@@ -205,6 +205,7 @@ impl Upstream {
     pub async fn publish_backends(&self) {
         // It only fails where the discovery does, and that never does.
         let _ = self.balancer.update().await;
+        self.roster.wake();
     }
 
     /// The watch over the backends' health, if they are checked.
@@ -219,11 +220,12 @@ impl Upstream {
         ))
     }
 
-    /// Tells Pingora's load balancer what the watch has found. It is told by the switch that it has for an operator, one backend at a time:
-    /// to run Pingora's own health check would walk through all of them for each change.
+    /// Tells Pingora's load balancer what the watch has found and the roster knows, and then those who wait. The switch is the one that
+    /// Pingora has for an operator, one backend at a time: to run its own health check would walk through all of them for each change.
     pub(super) fn publish_health(&self, backend: &Backend, health: Health) {
         let backends = self.balancer.backends();
         backends.set_enable(&backend.listed(), health == Health::Up);
+        self.roster.wake();
     }
 }
 

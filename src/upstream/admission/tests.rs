@@ -5,8 +5,9 @@ use crate::upstream::Resolver;
 use crate::upstream::{Backend, Health, InFlight, Upstream};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 /// An upstream with these settings in YAML, its backends found.
@@ -135,6 +136,81 @@ async fn one_whose_last_hope_goes_down_is_told_at_once_though_others_wait_on_bef
         Poll::Ready(Err(NotAdmitted::NoBackend))
     ));
     assert!(early.as_mut().poll(&mut context).is_pending());
+}
+
+/// A request that waits on a worker which is faster than anybody: when it is woken, it has looked before whoever wakes it goes on.
+struct Eager {
+    waits: Mutex<Option<Waits>>,
+    got: Mutex<Option<Result<InFlight, NotAdmitted>>>,
+}
+
+type Waits = std::pin::Pin<Box<dyn Future<Output = Result<InFlight, NotAdmitted>> + Send>>;
+
+impl Eager {
+    fn begin(upstream: &Arc<Upstream>) -> Arc<Self> {
+        let upstream = Arc::clone(upstream);
+        let waits = async move { upstream.wait(&applicant(&nobody)).await };
+        let eager = Arc::new(Self {
+            waits: Mutex::new(Some(Box::pin(waits))),
+            got: Mutex::default(),
+        });
+        Arc::clone(&eager).wake();
+        eager
+    }
+
+    fn has_backend(&self) -> Option<u16> {
+        let got = self.got.lock().unwrap();
+        let in_flight = got.as_ref()?.as_ref();
+        in_flight.map(port).ok()
+    }
+}
+
+impl Wake for Eager {
+    fn wake(self: Arc<Self>) {
+        let mut waits = self.waits.lock().unwrap();
+        let waker = Waker::from(Arc::clone(&self));
+        let polled = waits
+            .as_mut()
+            .map(|waits| waits.as_mut().poll(&mut Context::from_waker(&waker)));
+        if let Some(Poll::Ready(got)) = polled {
+            *waits = None;
+            *self.got.lock().unwrap() = Some(got);
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_who_waits_gets_the_backend_that_a_check_has_found_to_be_up() {
+    // Seen failing with a watch that wakes those who wait before it tells Pingora.
+    let settings =
+        format!("{TWO}, health_check: {{ tcp: {{}} }}, queue: {{ size: 9, timeout: 1h }}");
+    let upstream = Arc::new(upstream(&settings).await);
+    let [full, comes_up] = &upstream.backends()[..] else {
+        panic!("two backends");
+    };
+    let find = |backend: &Arc<Backend>, health| {
+        upstream.roster.tell_health(backend.address(), health);
+        upstream.publish_health(backend, health);
+    };
+    find(full, Health::Up);
+    find(comes_up, Health::Down);
+    let _held = granted(upstream.admit(&applicant(&nobody)));
+    let waits = Eager::begin(&upstream);
+    assert_eq!(waits.has_backend(), None);
+    find(comes_up, Health::Up);
+    assert_eq!(waits.has_backend(), Some(2));
+}
+
+#[tokio::test]
+async fn one_who_waits_gets_the_backend_that_a_name_has_got() {
+    // Seen failing with a roster that wakes those who wait before Pingora has its list.
+    let settings = "backends: [{ address: 127.0.0.2:1, max_requests: 1 }, localhost:2], queue: { size: 9, timeout: 1h }";
+    let upstream = Arc::new(upstream(settings).await);
+    let _held = granted(upstream.admit(&applicant(&nobody)));
+    let waits = Eager::begin(&upstream);
+    assert_eq!(waits.has_backend(), None);
+    upstream.resolve(1).await;
+    assert_eq!(waits.has_backend(), Some(2));
 }
 
 #[tokio::test]
