@@ -15,6 +15,7 @@ mod request_body;
 mod scenario;
 mod status;
 mod table;
+mod tls;
 mod tunnel;
 
 use std::collections::BTreeSet;
@@ -40,6 +41,7 @@ const CAUSES: &[&[&str]] = &[
     request::CAUSES,
     nobody::CAUSES,
     connecting::CAUSES,
+    tls::CAUSES,
     request_body::CAUSES,
     head::CAUSES,
     budget::CAUSES,

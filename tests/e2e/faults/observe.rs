@@ -8,9 +8,9 @@ use std::thread;
 
 use rustix::process::Signal;
 
-use super::scenario::{Scenario, Seen, Visit};
+use super::scenario::{PREPARING, Scenario, Seen, Visit};
 use super::table::{NOTHING, Row, rows};
-use crate::support::{Backend, Proxy, eventually, ok};
+use crate::support::{Backend, Proxy, eventually};
 
 /// What may stand in `retry.on`.
 const WORDS: [&str; 7] = ["connect", "reset", "timeout", "502", "503", "504", "5xx"];
@@ -19,7 +19,7 @@ const DEFAULT: [&str; 2] = ["connect", "reset"];
 
 /// Fails unless every column of the row is what is seen.
 pub(super) fn holds(cause: &str, scenario: &Scenario) {
-    let fine = Backend::answering(|_| ok("fine"));
+    let fine = scenario.fine_backend();
     let proxy = Proxy::start(&file(scenario, &fine));
     let visits = visit_all(&proxy, scenario);
     settle(&proxy);
@@ -159,10 +159,20 @@ fn observed(
     }
 }
 
-/// Status and error as the client and the access log have them, which must be the same.
+/// Words of the access log that tell apart what has one name in `Proxy-Status`.
+const FINER: [(&str, &str); 2] = [
+    ("queue_full", "connection_limit_reached"),
+    ("queue_timeout", "connection_limit_reached"),
+];
+
+/// Status and error as the client and the access log have them, which must agree.
 pub(super) fn outcome(visited: &Visited) -> (String, String) {
     let logged = visited.logged.as_ref();
-    let logged_error = logged.map(|line| line["error"].as_str().unwrap_or(NOTHING));
+    let logged_error = logged.map(|line| {
+        let word = line["error"].as_str().unwrap_or(NOTHING);
+        let finer = FINER.into_iter().find(|(finer, _)| *finer == word);
+        finer.map_or(word, |(_, name)| name)
+    });
     let logged_status = logged.map(|line| line["status"].to_string());
     let (status, error) = match &visited.seen {
         Seen::Whole(answer) => {
@@ -193,7 +203,7 @@ pub(super) fn lines(proxy: &Proxy) -> Vec<String> {
     lines
         .skip_while(|line| !line.contains("listening on "))
         .skip(1)
-        .filter(|line| !line.contains(ANEW))
+        .filter(|line| !line.contains(ANEW) && !line.contains(PREPARING))
         .collect()
 }
 

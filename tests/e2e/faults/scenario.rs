@@ -2,9 +2,15 @@
 
 use std::any::Any;
 use std::fmt::Display;
+use std::fs;
 use std::io::ErrorKind;
 
-use crate::support::{Answer, Backend, Client, Proxy};
+use rustls::ServerConfig;
+
+use crate::support::{Answer, Authority, Backend, Client, Proxy, ok};
+
+/// Requests for targets with this end only prepare the fault: what the log says of them does not matter.
+pub(super) const PREPARING: &str = "/preparing";
 
 /// One cause, ready to be provoked as often as it takes to see every column.
 pub(super) struct Scenario {
@@ -12,6 +18,8 @@ pub(super) struct Scenario {
     pub(super) backends: Vec<String>,
     /// Whether a fine backend stands behind them, where it is seen what is tried again.
     pub(super) has_backup: bool,
+    /// How the fine backend speaks TLS, if it does.
+    tls: Option<ServerConfig>,
     /// More keys of the upstream, a line each.
     pub(super) keys: Vec<String>,
     /// More keys of its `retry`.
@@ -46,6 +54,7 @@ impl Scenario {
         Self {
             backends: vec![address.to_string()],
             has_backup: true,
+            tls: None,
             keys: Vec::new(),
             retry: None,
             is_logged: true,
@@ -81,6 +90,25 @@ impl Scenario {
     pub(super) fn key(mut self, line: &str) -> Self {
         self.keys.push(line.to_owned());
         self
+    }
+
+    /// Its backends are spoken to over TLS, and known by `name` in a certificate of this authority.
+    pub(super) fn over_tls(mut self, trusted: &Authority, name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        fs::write(&file, trusted.pem()).unwrap();
+        self.tls = Some(trusted.issue(&[name]).server());
+        self._kept.push(Box::new(folder));
+        let file = file.display();
+        self.key(&format!("tls: {{ ca: \"{file}\", server_name: {name} }}"))
+    }
+
+    /// The backend that has no fault.
+    pub(super) fn fine_backend(&self) -> Backend {
+        match &self.tls {
+            None => Backend::answering(|_| ok("fine")),
+            Some(config) => Backend::answering_tls(config.clone(), |_| ok("fine")),
+        }
     }
 
     pub(super) fn timeouts(self, timeouts: &str) -> Self {
