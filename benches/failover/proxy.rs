@@ -26,7 +26,7 @@ pub(crate) struct Proxy {
 pub(crate) struct Line {
     /// Seconds since 1970.
     pub(crate) began: f64,
-    pub(crate) seconds: f64,
+    pub(crate) number: usize,
     pub(crate) status: u64,
     /// The backends that were asked.
     pub(crate) tried: String,
@@ -140,8 +140,8 @@ fn read(line: &str) -> Line {
     let seconds = line["request_time"].as_f64().unwrap();
     let ended = line["msec"].as_f64().unwrap();
     Line {
+        number: line["request_uri"].as_str().unwrap()[1..].parse().unwrap(),
         began: ended - seconds,
-        seconds,
         status: line["status"].as_u64().unwrap(),
         tried: line["upstream_addr"]
             .as_str()
