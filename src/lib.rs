@@ -31,6 +31,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod decision;
 pub mod filter;
 pub mod observe;
 mod program;

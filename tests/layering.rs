@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["observe"],
     &["route", "upstream", "filter"],
     &["runtime"],
+    &["decision"],
     &["proxy"],
     &["server"],
     &["cli"],

@@ -8,7 +8,7 @@ use crate::filter::Touched;
 use crate::semantics::headers::{Field, Headers};
 
 /// Edit access to a request head that keeps the case of what is set.
-pub(super) struct Editable<'a> {
+pub(crate) struct Editable<'a> {
     request: &'a mut RequestHeader,
     has_removed: bool,
     /// Headers that filters have had the last word on.
@@ -16,7 +16,7 @@ pub(super) struct Editable<'a> {
 }
 
 impl<'a> Editable<'a> {
-    pub(super) fn new(request: &'a mut RequestHeader, fixed: &'a Touched) -> Self {
+    pub(crate) fn new(request: &'a mut RequestHeader, fixed: &'a Touched) -> Self {
         Self {
             request,
             has_removed: false,
@@ -25,7 +25,7 @@ impl<'a> Editable<'a> {
     }
 
     /// Whether a header was taken out, and the order of the others with it.
-    pub(super) fn has_removed(&self) -> bool {
+    pub(crate) fn has_removed(&self) -> bool {
         self.has_removed
     }
 }
@@ -64,7 +64,7 @@ impl<'a> Headers for Editable<'a> {
 ///
 /// # Errors
 /// None in practice: every name and value was a header's before.
-pub(super) fn restore_order(request: &mut RequestHeader, sent: &RequestHeader) -> Result<()> {
+pub(crate) fn restore_order(request: &mut RequestHeader, sent: &RequestHeader) -> Result<()> {
     let kept = sent.headers.keys();
     let kept = kept.filter(|name| request.headers.contains_key(*name));
     let added = request.headers.keys();
@@ -77,7 +77,7 @@ pub(super) fn restore_order(request: &mut RequestHeader, sent: &RequestHeader) -
 ///
 /// # Errors
 /// None in practice: every name and value was a header's before.
-pub(super) fn remove_in_order(response: &mut ResponseHeader, names: &[HeaderName]) -> Result<()> {
+pub(crate) fn remove_in_order(response: &mut ResponseHeader, names: &[HeaderName]) -> Result<()> {
     let kept = response.headers.keys().filter(|name| !names.contains(name));
     let order: Vec<_> = kept.cloned().collect();
     rewrite(response, &order)

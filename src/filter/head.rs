@@ -134,6 +134,11 @@ impl<'a> RequestHead<'a> {
         self.new_bodies.push(body);
     }
 
+    /// How many filters watch the request's body.
+    pub fn watchers(&self) -> usize {
+        self.bodies.len()
+    }
+
     /// What was handed over since the last call belongs to this filter.
     pub(super) fn attach(&mut self, about: &Arc<About>) {
         let new = self.new_bodies.drain(..);

@@ -1,6 +1,6 @@
 //! What one request carries from phase to phase.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,6 +10,7 @@ use super::connection::ConnectionFacts;
 use super::failure::{self, Failure};
 use super::filters::Filtered;
 use crate::config::Trigger;
+use crate::decision::Sender;
 use crate::filter::Chain;
 use crate::observe::record;
 use crate::runtime::{Route, Snapshot};
@@ -26,8 +27,8 @@ pub struct Ctx {
     pub(super) connection: Option<Arc<ConnectionFacts>>,
     pub(super) began: Instant,
     pub(super) began_wall: SystemTime,
-    pub(super) client: Option<IpAddr>,
-    pub(super) peer_is_trusted: bool,
+    /// Set by the first phase, as the id is.
+    pub(super) sender: Option<Sender>,
     pub(super) request_id: Option<HeaderValue>,
     /// The client has sent the last of it.
     pub(super) request_is_whole: bool,
@@ -66,8 +67,7 @@ impl Ctx {
             connection: None,
             began,
             began_wall,
-            client: None,
-            peer_is_trusted: false,
+            sender: None,
             request_id: None,
             request_is_whole: false,
             route: None,

@@ -8,7 +8,8 @@ use http::StatusCode;
 use pingora_core::{Error, ErrorSource, ErrorType};
 
 use crate::config::Trigger;
-use crate::upstream::{Refusal, RefusalKind};
+use crate::filter::{Broken, Denial, Why};
+use crate::upstream::{NotAdmitted, Refusal, RefusalKind};
 
 /// What Pingora calls chunks that it cannot read, a client's or a backend's.
 const INVALID_CHUNK: ErrorType = ErrorType::new("InvalidChunk");
@@ -78,6 +79,38 @@ pub enum Failure {
     FilterTimeout,
     /// Something in this program went wrong, or in a filter.
     Internal,
+}
+
+impl From<NotAdmitted> for Failure {
+    fn from(refusal: NotAdmitted) -> Self {
+        match refusal {
+            NotAdmitted::NoBackend => Self::NoBackend,
+            NotAdmitted::AllFull => Self::AllFull,
+            NotAdmitted::QueueFull => Self::QueueFull,
+            NotAdmitted::WaitOver => Self::QueueTimeout,
+        }
+    }
+}
+
+impl From<Denial> for Failure {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Malformed => Self::BadRequest,
+            Denial::Unauthorized => Self::Unauthorized,
+            Denial::Forbidden => Self::Forbidden,
+            Denial::TooLarge => Self::BodyTooLarge,
+            Denial::TooMany => Self::TooManyRequests,
+        }
+    }
+}
+
+impl From<&Broken> for Failure {
+    fn from(broken: &Broken) -> Self {
+        match broken.why {
+            Why::Panicked(_) => Self::Internal,
+            Why::Late => Self::FilterTimeout,
+        }
+    }
 }
 
 /// Whose fault a failure is.

@@ -13,9 +13,10 @@ use pingora_proxy::Session;
 
 use super::failure::Failure;
 use super::{Ctx, Proxy, record};
+use crate::decision::Words;
 use crate::filter::{
-    Answer, Attached, Broken, Denial, Facts, Passage, RequestBody, RequestHead, ResponseBody,
-    ResponseHead, Touched, Verdict, Why,
+    Answer, Attached, Broken, Facts, Passage, RequestBody, RequestHead, ResponseBody, ResponseHead,
+    Touched, Verdict, Why,
 };
 
 /// What the filters of one request have done and are still to do.
@@ -72,7 +73,7 @@ pub(super) async fn request(
     let (verdict, parts) = {
         let now = proxy.clock.now();
         let request = session.req_header();
-        let words = record::Words::of(request);
+        let words = Words::of(request);
         let record = record::of(proxy, session, ctx, now, &words);
         let facts = Facts::new(&record, now);
         let mut head = RequestHead::new(request);
@@ -112,7 +113,7 @@ pub(super) async fn response(
     let chain = ctx.chain(&snapshot);
     let (outcome, bodies) = {
         let now = proxy.clock.now();
-        let words = record::Words::of(ctx.filtered.as_sent(session));
+        let words = Words::of(ctx.filtered.as_sent(session));
         let mut record = record::of(proxy, session, ctx, now, &words);
         record.status = Some(response.status.as_u16());
         let facts = Facts::new(&record, now);
@@ -216,30 +217,13 @@ fn break_off(ctx: &mut Ctx, broken: &Broken) -> Result<()> {
 fn report(ctx: &Ctx, broken: &Broken) -> Failure {
     let request = id(ctx);
     match broken.why {
-        Why::Panicked(_) => {
-            log::error!("{broken}; request {request}");
-            Failure::Internal
-        }
-        Why::Late => {
-            log::warn!("{broken}; request {request}");
-            Failure::FilterTimeout
-        }
+        Why::Panicked(_) => log::error!("{broken}; request {request}"),
+        Why::Late => log::warn!("{broken}; request {request}"),
     }
+    Failure::from(broken)
 }
 
 fn id(ctx: &Ctx) -> Cow<'_, str> {
     let id = ctx.request_id.as_ref();
     id.map_or("-".into(), |id| String::from_utf8_lossy(id.as_bytes()))
-}
-
-impl From<Denial> for Failure {
-    fn from(denial: Denial) -> Self {
-        match denial {
-            Denial::Malformed => Failure::BadRequest,
-            Denial::Unauthorized => Failure::Unauthorized,
-            Denial::Forbidden => Failure::Forbidden,
-            Denial::TooLarge => Failure::BodyTooLarge,
-            Denial::TooMany => Failure::TooManyRequests,
-        }
-    }
 }

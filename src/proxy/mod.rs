@@ -8,7 +8,6 @@ mod ctx;
 mod departure;
 pub mod failure;
 mod filters;
-mod headers;
 mod phase;
 mod record;
 pub(crate) mod reply;
@@ -18,11 +17,10 @@ pub use ctx::Ctx;
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::HeaderValue;
 use pingora_core::protocols::Digest;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -33,7 +31,6 @@ use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use crate::clock::Clock;
 use crate::observe::access_log::AccessLog;
 use crate::runtime::Live;
-use crate::semantics::request_id;
 
 /// Pingora's engine, driving [`Proxy`].
 pub type HttpProxy = pingora_proxy::HttpProxy<Proxy>;
@@ -70,18 +67,6 @@ impl Proxy {
     /// Whether connections are to be closed after the answer that is under way.
     fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
-    }
-
-    fn make_request_id(&self, now: SystemTime) -> HeaderValue {
-        let since_1970 = now
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let millis = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
-        let mut random = [0; 10];
-        fastrand::fill(&mut random);
-        let mut text = [0; request_id::LENGTH];
-        let text = request_id::make(millis, random).encode(&mut text);
-        HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("-"))
     }
 }
 

@@ -3,39 +3,16 @@
 //! The access log reads it when the request is over, and the key of a hash is made from it before the first attempt: both see the same
 //! facts under the same names. Before there is an answer, everything about the answer is absent.
 
-use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
 use super::failure::Failure;
 use super::{Ctx, Proxy, reply};
+use crate::decision::Words;
 use crate::observe::record::Record;
-use crate::semantics::authority::host_for_matching;
-use crate::semantics::path::decode_for_matching;
-
-/// What a record needs that is made of the request's head, and so must be kept beside it.
-pub(super) struct Words<'a> {
-    request: &'a RequestHeader,
-    host: Cow<'a, str>,
-    path: Cow<'a, str>,
-}
-
-impl<'a> Words<'a> {
-    /// Those of a request as the client sent it.
-    pub(super) fn of(request: &'a RequestHeader) -> Self {
-        let host = request.headers.get(http::header::HOST);
-        let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-        Self {
-            request,
-            host: host_for_matching(host),
-            path: decode_for_matching(request.uri.path()),
-        }
-    }
-}
 
 /// Gives `read` the record of the request as of `now`.
 pub(super) fn read<T>(
@@ -60,7 +37,7 @@ pub(super) fn of<'a>(
     let request = words.request;
     let connection = ctx.connection.as_deref();
     let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |facts| facts.peer.ip());
-    let client = ctx.client.unwrap_or(peer);
+    let client = ctx.sender.map_or(peer, |sender| sender.client);
     let written = reply::begun(session);
     let failure_status = ctx.failure.map(|failure| failure.row().status.as_u16());
     let body_bytes_sent = session.body_bytes_sent() as u64;

@@ -7,4 +7,4 @@ mod live;
 mod snapshot;
 
 pub use live::Live;
-pub use snapshot::{Action, Route, Snapshot};
+pub use snapshot::{Action, Listener, Route, Snapshot};

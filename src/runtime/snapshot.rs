@@ -3,6 +3,7 @@
 //! Everything that can be decided at load is decided here: names become references, patterns become a route table. A request takes the
 //! snapshot once and sees no other.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::config::{Checked, Config, Redirect, Respond, WrittenHeader};
@@ -30,8 +31,19 @@ pub struct Snapshot {
     pub upstreams: Vec<Arc<Upstream>>,
     /// What every request passes.
     pub filters: Links,
-    /// What the requests of a listener pass, by its name; only listeners that have filters.
-    pub listener_filters: Vec<(String, Links)>,
+    /// Where requests come in, in file order.
+    pub listeners: Vec<Listener>,
+}
+
+/// Where requests come in.
+#[derive(Debug)]
+pub struct Listener {
+    /// Its name in routes and logs.
+    pub name: String,
+    /// Its address in the file.
+    pub address: SocketAddr,
+    /// What its requests pass, after the filters of all routes.
+    pub filters: Links,
 }
 
 /// What happens to the requests that a route takes.
@@ -85,14 +97,14 @@ impl Snapshot {
             .into_iter()
             .filter_map(|route| Route::new(route, &upstreams))
             .collect();
-        let listeners = config.listeners.iter();
-        let with_filters = listeners.filter(|listener| !listener.filters.is_empty());
-        let listener_filters = with_filters
-            .map(|listener| (listener.name.clone(), filter::links(&listener.filters)))
-            .collect();
+        let listeners = config.listeners.into_iter().map(|listener| Listener {
+            filters: filter::links(&listener.filters),
+            name: listener.name,
+            address: listener.address,
+        });
         Self {
             filters: filter::links(&config.filters),
-            listener_filters,
+            listeners: listeners.collect(),
             generation,
             trusted_proxies: TrustedProxies::new(config.trusted_proxies),
             request_id: config.request_id.header,
@@ -104,12 +116,12 @@ impl Snapshot {
 
     /// The filters that a request passes which came in on `listener` and which this route takes, if one does.
     pub fn chain(&self, listener: &str, route: Option<usize>) -> Chain<'_> {
-        let mut listeners = self.listener_filters.iter();
-        let of_listener = listeners.find(|(name, _)| name == listener);
+        let mut listeners = self.listeners.iter();
+        let of_listener = listeners.find(|candidate| candidate.name == listener);
         let route = route.and_then(|route| self.routes.get(route));
         Chain::new([
             Some(&self.filters),
-            of_listener.map(|(_, filters)| filters),
+            of_listener.map(|listener| &listener.filters),
             route.map(|route| &route.filters),
         ])
     }

@@ -11,6 +11,9 @@ use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 
 use super::authority::Authority;
 
+/// Request line and header lines together, in bytes.
+pub const LIMIT: usize = 32 * 1024;
+
 /// Header lines that a request may have.
 pub const MAX_HEADERS: usize = 100;
 

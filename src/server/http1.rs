@@ -24,8 +24,6 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 const IDLE_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a client that was refused is listened to.
 const LINGER: Duration = Duration::from_secs(2);
-/// Request line and header lines together, in bytes.
-const HEAD_LIMIT: usize = 32 * 1024;
 
 /// Serves requests until the client or the server has had enough.
 ///
@@ -103,8 +101,8 @@ fn take_head<S: Socket>(connection: &mut Connection<S>) -> Option<Head> {
         unread.advance(2);
     }
     match framing::head_length(unread) {
-        Some(length) if length <= HEAD_LIMIT => Some(Head::Complete(unread.split_to(length))),
-        None if unread.len() <= HEAD_LIMIT => None,
+        Some(length) if length <= head::LIMIT => Some(Head::Complete(unread.split_to(length))),
+        None if unread.len() <= head::LIMIT => None,
         _ => Some(Head::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)),
     }
 }

@@ -1,19 +1,14 @@
 //! The request has arrived: who sent it, which route takes it, and whether the answer is ours.
 
-use std::borrow::Cow;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pingora_core::Result;
 use pingora_proxy::Session;
 
-use crate::config::Respond;
+use crate::decision::{self, Sender};
 use crate::proxy::failure::Failure;
 use crate::proxy::{Ctx, Proxy, filters, record, reply};
-use crate::route;
 use crate::runtime::Action;
-use crate::semantics::{client_ip, location, request_id};
 use crate::template::Template;
 
 /// Between two reads of a request's body.
@@ -29,8 +24,8 @@ pub(in crate::proxy) async fn handle(
 ) -> Result<bool> {
     session.set_read_timeout(Some(BODY_DEADLINE));
     session.set_write_timeout(Some(WRITE_DEADLINE));
-    identify(proxy, session, ctx);
-    let found = find_route(session, ctx, &host(session));
+    identify(session, ctx);
+    let found = find_route(session, ctx);
     ctx.set_route(found);
     match filters::request(proxy, session, ctx).await {
         Ok(None) => {}
@@ -58,7 +53,7 @@ pub(in crate::proxy) async fn handle(
         }
         Action::Redirect(redirect) => {
             let to = render(proxy, session, ctx, Some(&redirect.to.0));
-            let respond = to_elsewhere(redirect.status.0, &to);
+            let respond = decision::elsewhere(redirect.status.0, &to);
             reply::send_configured(proxy, session, ctx, &respond).await?;
             Ok(true)
         }
@@ -81,72 +76,25 @@ fn render(proxy: &Proxy, session: &Session, ctx: &Ctx, template: Option<&Templat
     text
 }
 
-/// The answer that sends the client to where `rendered` says.
-fn to_elsewhere(status: StatusCode, rendered: &[u8]) -> Respond {
-    let place = location::reference(rendered);
-    let body = format!("{status}: {}\n", String::from_utf8_lossy(&place));
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    // What is in a reference can be in a header.
-    let place = HeaderValue::from_bytes(&place).unwrap_or(HeaderValue::from_static("/"));
-    Respond {
-        status,
-        headers: vec![
-            (header::LOCATION, "Location".to_owned(), place),
-            (header::CONTENT_TYPE, "Content-Type".to_owned(), plain),
-        ],
-        body: body.into(),
-    }
-}
-
 /// The client behind the connection, and the request's id.
-fn identify(proxy: &Proxy, session: &Session, ctx: &mut Ctx) {
+fn identify(session: &Session, ctx: &mut Ctx) {
     let headers = &session.req_header().headers;
-    let trusted = &ctx.snapshot.trusted_proxies;
-    if let Some(peer) = ctx.peer().map(|peer| peer.ip()) {
-        ctx.peer_is_trusted = trusted.contains(peer);
-        ctx.client = Some(if ctx.peer_is_trusted {
-            client(peer, headers, trusted)
-        } else {
-            peer
-        });
-    }
-    let kept = headers
-        .get(&ctx.snapshot.request_id.name)
-        .filter(|id| ctx.peer_is_trusted && request_id::is_acceptable(id.as_bytes()));
-    ctx.request_id = Some(match kept {
-        Some(id) => id.clone(),
-        None => proxy.make_request_id(ctx.began_wall),
-    });
+    let snapshot = &ctx.snapshot;
+    ctx.sender = ctx
+        .peer()
+        .map(|peer| Sender::of(peer.ip(), headers, &snapshot.trusted_proxies));
+    let is_trusted = ctx.sender.is_some_and(|sender| sender.peer_is_trusted);
+    let kept = decision::kept_request_id(snapshot, headers, is_trusted).cloned();
+    ctx.request_id = Some(kept.unwrap_or_else(|| decision::make_request_id(ctx.began_wall)));
 }
 
-fn client(peer: IpAddr, headers: &HeaderMap, trusted: &client_ip::TrustedProxies) -> IpAddr {
-    let lines = |name| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
-    client_ip::find(peer, lines("x-forwarded-for"), lines("forwarded"), trusted)
-}
-
-/// The host the request is for: the head was checked, so only an HTTP/1.0 request may not say.
-fn host(session: &Session) -> Cow<'_, str> {
+fn find_route(session: &Session, ctx: &Ctx) -> Option<usize> {
     let request = session.req_header();
-    match request.headers.get(header::HOST) {
-        Some(host) => String::from_utf8_lossy(host.as_bytes()),
-        None => request
-            .uri
-            .authority()
-            .map_or("", |host| host.as_str())
-            .into(),
-    }
-}
-
-fn find_route(session: &Session, ctx: &Ctx, host: &str) -> Option<usize> {
-    let request = session.req_header();
-    ctx.snapshot.table.find(&route::Request {
-        host,
-        path: request.uri.path(),
-        query: request.uri.query(),
-        method: &request.method,
-        headers: &request.headers,
-        listener: ctx.connection.as_ref().map_or("", |facts| &facts.listener),
-    })
+    let listener = ctx.connection.as_ref().map_or("", |facts| &facts.listener);
+    let host = decision::host(request);
+    ctx.snapshot
+        .table
+        .find(&decision::question(request, &host, listener))
 }
 
 async fn refuse(

@@ -5,7 +5,7 @@ use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
-use crate::proxy::headers::remove_in_order;
+use crate::decision::headers::remove_in_order;
 use crate::proxy::{Ctx, Proxy, filters};
 use crate::semantics::hop_by_hop;
 

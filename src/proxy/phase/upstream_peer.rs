@@ -1,7 +1,6 @@
 //! Once for each attempt: which backend gets it, and the wait for one where all are full.
 
 use futures::FutureExt;
-use http::header;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
@@ -10,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::text_of_panic;
+use crate::decision;
 use crate::proxy::departure::Departure;
 use crate::proxy::failure::Failure;
 use crate::proxy::{Ctx, Proxy, record};
-use crate::semantics::cookie;
-use crate::upstream::{Admission, Applicant, InFlight, NotAdmitted, Token, Upstream};
+use crate::upstream::{Admission, Applicant, InFlight, Upstream};
 
 /// The peer of the next attempt.
 ///
@@ -41,7 +40,7 @@ pub(in crate::proxy) async fn choose(
     }
     let applicant = Applicant {
         key: &key,
-        token: token(session, &upstream),
+        token: decision::session_token(&session.req_header().headers, &upstream),
         tried: &|backend| ctx.was_tried(backend),
     };
     let picked = admitted(&upstream, &applicant, || {
@@ -82,20 +81,10 @@ async fn admitted(
 ) -> Result<InFlight, Failure> {
     match upstream.admit(applicant) {
         Admission::Granted(in_flight) => Ok(in_flight),
-        Admission::Refused(refusal) => Err(failure(refusal)),
+        Admission::Refused(refusal) => Err(refusal.into()),
         // Boxed, so that a request that does not wait does not hold the space for it.
         Admission::Wait => Box::pin(wait(upstream, applicant, departure())).await,
     }
-}
-
-/// The token in the cookie that names a backend.
-fn token(session: &Session, upstream: &Upstream) -> Option<Token> {
-    let name = &upstream.sticky()?.cookie;
-    let lines = session.req_header().headers.get_all(header::COOKIE);
-    Token::parse(cookie::find(
-        lines.iter().map(|line| line.as_bytes()),
-        name,
-    )?)
 }
 
 async fn wait(
@@ -106,16 +95,7 @@ async fn wait(
     tokio::select! {
         biased;
         () = departure.seen() => Err(Failure::ClientGone),
-        waited = upstream.wait(applicant) => waited.map_err(failure),
-    }
-}
-
-fn failure(refusal: NotAdmitted) -> Failure {
-    match refusal {
-        NotAdmitted::NoBackend => Failure::NoBackend,
-        NotAdmitted::AllFull => Failure::AllFull,
-        NotAdmitted::QueueFull => Failure::QueueFull,
-        NotAdmitted::WaitOver => Failure::QueueTimeout,
+        waited = upstream.wait(applicant) => waited.map_err(Failure::from),
     }
 }
 
