@@ -153,7 +153,7 @@ impl Upstream {
 }
 
 /// The backend that the request's cookie names, if it may go there.
-fn own(applicant: &Applicant<'_>, lineup: &Lineup) -> Option<Arc<Backend>> {
+pub(super) fn own(applicant: &Applicant<'_>, lineup: &Lineup) -> Option<Arc<Backend>> {
     let index = lineup.sessions.as_ref()?.find(applicant.token?)?;
     let backend = lineup.backends.get(index)?;
     let may_go = takes_sessions(backend) && !(applicant.tried)(backend);

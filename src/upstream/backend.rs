@@ -82,6 +82,11 @@ impl Backend {
         &self.label
     }
 
+    /// What the operator wrote: an address, or a name that stands for this one.
+    pub fn written(&self) -> &str {
+        &self.written
+    }
+
     /// What a policy sees of it.
     pub fn member(&self) -> &Arc<Member> {
         &self.member

@@ -5,6 +5,7 @@
 //! kept in a [`Backend`], which outlives every change of the list it stands in.
 //!
 //! - `admission`: who goes at once, who waits, who gets none
+//! - `look`: what would become of a request, for whoever explains it
 //! - `backend`: one address and its live state
 //! - `balance`: the policies, pure functions of that state
 //! - `selection`: a policy, seen as Pingora's `BackendSelection`
@@ -27,6 +28,7 @@ mod budget;
 mod discovery;
 mod handshake;
 mod health;
+mod look;
 mod outlier;
 mod own;
 mod peer;
@@ -49,6 +51,7 @@ pub use backend::{Backend, Health};
 pub use discovery::Resolver;
 pub use handshake::{Refusal, RefusalKind};
 pub use health::{Connector, Watch};
+pub use look::Look;
 pub use own::register;
 pub use selection::InFlight;
 pub use split::Split;

@@ -60,6 +60,18 @@ impl<P: Policy> Policy for Own<P> {
     fn released(&self, members: &Members, index: usize) {
         self.tell(|policy| policy.released(members, index));
     }
+
+    fn score(&self, members: &Members, index: usize, now: Duration) -> Option<f64> {
+        self.policy.score(members, index, now)
+    }
+
+    fn fork(&self) -> Option<Box<dyn Policy>> {
+        self.policy.fork()
+    }
+
+    fn is_by_chance(&self) -> bool {
+        self.policy.is_by_chance()
+    }
 }
 
 impl<P: Policy> Own<P> {

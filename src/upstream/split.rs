@@ -47,9 +47,19 @@ impl Split {
 
     /// The upstream for the next request; `key` is what [`Self::key`] stands for, or empty. `None` only without any upstream.
     pub fn choose(&self, key: &[u8]) -> Option<&Arc<Upstream>> {
-        let index = match self.key {
-            Some(_) => self.way_of(hash_of(key))?,
-            None => self.turns.pick(
+        self.ways.get(self.take_turn(key, &self.turns)?)
+    }
+
+    /// What [`Self::choose`] would answer now; nobody's turn is used up.
+    pub fn look(&self, key: &[u8]) -> Option<&Arc<Upstream>> {
+        let turns = self.turns.fork()?;
+        self.ways.get(self.take_turn(key, &*turns)?)
+    }
+
+    fn take_turn(&self, key: &[u8], turns: &dyn Policy) -> Option<usize> {
+        match self.key {
+            Some(_) => self.way_of(hash_of(key)),
+            None => turns.pick(
                 &self.members,
                 &mut Request {
                     key: &[],
@@ -57,9 +67,8 @@ impl Split {
                     random: &mut || 0,
                     excluded: &[],
                 },
-            )?,
-        };
-        self.ways.get(index)
+            ),
+        }
     }
 
     fn way_of(&self, hash: u64) -> Option<usize> {

@@ -65,6 +65,12 @@ impl Upstream {
         }
     }
 
+    /// Since policies began to count time.
+    pub(super) fn elapsed(&self) -> Duration {
+        let now = self.roster.clock.now();
+        now.saturating_duration_since(self.epoch)
+    }
+
     /// Its name in the configuration.
     pub fn name(&self) -> &str {
         &self.config.name

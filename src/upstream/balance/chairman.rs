@@ -38,7 +38,7 @@ pub(super) struct Entrant {
 }
 
 /// The state of one assignment.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Chairman {
     /// In ascending order of `index`.
     seats: Vec<Seat>,

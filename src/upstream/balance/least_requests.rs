@@ -15,6 +15,7 @@ use super::{Member, Members, Policy, Request, Standing, Tier};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What a pick moves a member of weight 1/1000 on in the rotation.
 const STEP: u128 = 1 << 40;
@@ -61,6 +62,16 @@ impl Policy for LeastRequests {
             tier.note(identity, member.in_flight(), member.is_full());
         }
     }
+
+    /// Requests in flight ÷ weight.
+    fn score(&self, members: &Members, index: usize, _now: Duration) -> Option<f64> {
+        members.member(index).map(Member::relative_load)
+    }
+
+    fn fork(&self) -> Option<Box<dyn Policy>> {
+        let state = Mutex::new(self.lock().clone());
+        Some(Box::new(Self { state }))
+    }
 }
 
 impl LeastRequests {
@@ -70,7 +81,7 @@ impl LeastRequests {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     seen: Option<Seen>,
     tiers: [Tournament; 4],
@@ -93,7 +104,7 @@ impl State {
 }
 
 /// Players, and who of them wins each match: match k is between the winners of 2k and 2k+1.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Tournament {
     players: Vec<Player>,
     by_identity: HashMap<u64, usize>,

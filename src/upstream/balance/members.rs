@@ -130,7 +130,7 @@ impl Tier {
 }
 
 /// The state of the members from which a policy derived what it keeps.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Seen {
     members: Arc<AtomicU64>,
     generation: u64,
@@ -251,6 +251,11 @@ impl Member {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.in_flight() >= self.max_requests
+    }
+
+    /// Requests in flight for each 1 of weight.
+    pub(super) fn relative_load(&self) -> f64 {
+        f64::from(self.in_flight()) * f64::from(FULL_WEIGHT) / f64::from(self.weight())
     }
 
     pub(super) fn latency(&self) -> &Latency {

@@ -58,6 +58,23 @@ pub trait Policy: Send + Sync + fmt::Debug {
 
     /// The load of `index` went down: call it after [`Member::end`].
     fn released(&self, _members: &Members, _index: usize) {}
+
+    /// What it compares members by, for whoever explains a pick: the lower the better. `None` when
+    /// it compares nothing, but goes by turns, by chance alone or by a key.
+    fn score(&self, _members: &Members, _index: usize, _now: Duration) -> Option<f64> {
+        None
+    }
+
+    /// The same in the same state, to look ahead with: picks from it are nobody's turn. `None` when a
+    /// pick changes nothing that [`Policy::hand_back`] does not bring back.
+    fn fork(&self) -> Option<Box<dyn Policy>> {
+        None
+    }
+
+    /// Whether chance has a say, so that the same question may be answered differently.
+    fn is_by_chance(&self) -> bool {
+        false
+    }
 }
 
 /// What a pick depends on beside the members.

@@ -10,6 +10,7 @@
 use super::derived::Derived;
 use super::lottery::Lotteries;
 use super::{Member, Members, Policy, Request};
+use std::time::Duration;
 
 /// The policy `p2c`.
 #[derive(Debug, Default)]
@@ -26,6 +27,15 @@ impl Policy for P2c {
         )?;
         let less = is_less_loaded(members.member(second)?, members.member(first)?);
         Some(if less { second } else { first })
+    }
+
+    /// Requests in flight ÷ weight.
+    fn score(&self, members: &Members, index: usize, _now: Duration) -> Option<f64> {
+        members.member(index).map(Member::relative_load)
+    }
+
+    fn is_by_chance(&self) -> bool {
+        true
     }
 }
 

@@ -52,6 +52,20 @@ impl Policy for PeakEwma {
             member.latency().observe(latency, now);
         }
     }
+
+    /// Milliseconds that a request there is taken to cost.
+    fn score(&self, members: &Members, index: usize, now: Duration) -> Option<f64> {
+        let (total, count) = self.lotteries.read(
+            members,
+            |members, _| Lotteries::of(members),
+            |lotteries| lotteries.tier_of(index),
+        )?;
+        Some(cost(members, index, total as f64 / count as f64, now) / 1e6)
+    }
+
+    fn is_by_chance(&self) -> bool {
+        true
+    }
 }
 
 fn cost(members: &Members, index: usize, mean_weight: f64, now: Duration) -> f64 {

@@ -22,6 +22,10 @@ impl Policy for Random {
             |lotteries| lotteries.draw(members, request),
         )
     }
+
+    fn is_by_chance(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

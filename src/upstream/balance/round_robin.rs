@@ -42,6 +42,11 @@ impl Policy for RoundRobin {
                 .for_each(|chairman| chairman.take_back(index));
         }
     }
+
+    fn fork(&self) -> Option<Box<dyn Policy>> {
+        let state = Mutex::new(self.lock().clone());
+        Some(Box::new(Self { state }))
+    }
 }
 
 impl RoundRobin {
@@ -51,7 +56,7 @@ impl RoundRobin {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     seen: Option<Seen>,
     tiers: [Chairman; 4],
