@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Checked, Config, Vocabulary};
+use crate::explain::{self, Question};
 use crate::server;
 
 /// Wrong usage, or a configuration that cannot be used.
@@ -35,8 +36,29 @@ struct Cli {
 enum Command {
     /// Check the configuration file and exit
     Check,
+    /// Say where a request would go, and why; no backend is asked
+    Explain(Explain),
     /// Print the JSON Schema of the configuration file, for editors
     Schema,
+}
+
+#[derive(Debug, clap::Args)]
+struct Explain {
+    /// The request, such as 'GET http://example.com/path?x=1'
+    #[arg(value_name = "REQUEST")]
+    request: String,
+
+    /// A header line of the request; may be repeated
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+
+    /// Where its connection comes from; 127.0.0.1 when it is not said
+    #[arg(long, value_name = "IP[:PORT]")]
+    from: Option<String>,
+
+    /// Print one JSON object, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the command that was typed, with the words that the program adds to the file; the exit status is 0 when all is well, 1 when running failed, 2 for wrong usage or configuration.
@@ -44,6 +66,9 @@ pub fn main(vocabulary: &Vocabulary) -> ExitCode {
     let cli = Cli::parse();
     match (&cli.command, cli.test) {
         (Some(Command::Schema), _) => schema(vocabulary),
+        (Some(Command::Explain(asked)), _) => {
+            with_config(&cli, vocabulary, |_, config| explain(asked, config))
+        }
         (Some(Command::Check), _) | (None, true) => with_config(&cli, vocabulary, check),
         (None, false) => with_config(&cli, vocabulary, run),
     }
@@ -52,7 +77,7 @@ pub fn main(vocabulary: &Vocabulary) -> ExitCode {
 fn with_config(
     cli: &Cli,
     vocabulary: &Vocabulary,
-    then: fn(&Path, Checked<Config>) -> ExitCode,
+    then: impl FnOnce(&Path, Checked<Config>) -> ExitCode,
 ) -> ExitCode {
     let Some(path) = &cli.config else {
         let usage = Cli::command().render_usage();
@@ -85,6 +110,27 @@ fn run(_path: &Path, config: Checked<Config>) -> ExitCode {
     }
 }
 
+fn explain(asked: &Explain, config: Checked<Config>) -> ExitCode {
+    let question = Question::read(&asked.request, &asked.headers, asked.from.as_deref());
+    let question = match question {
+        Ok(question) => question,
+        Err(unclear) => return complain(WRONG, &format!("evenkeel explain: {unclear}")),
+    };
+    // What is said of names that do not resolve belongs to the explanation.
+    log_with("off,evenkeel=warn");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let explanation = match runtime {
+        Ok(runtime) => runtime.block_on(explain::explain_file(config, &question)),
+        Err(error) => return complain(FAILED, &format!("evenkeel: {error}")),
+    };
+    match asked.json {
+        true => say(&serde_json::to_string_pretty(&explanation).unwrap_or_default()),
+        false => say(explanation.to_string().trim_end()),
+    }
+}
+
 fn schema(vocabulary: &Vocabulary) -> ExitCode {
     say(&format!("{:#}", config::schema_with(vocabulary)))
 }
@@ -97,8 +143,12 @@ fn start_log(config: &Config) {
             config.log.level
         )
     });
+    log_with(&filter);
+}
+
+fn log_with(filter: &str) {
     env_logger::Builder::new()
-        .parse_filters(&filter)
+        .parse_filters(filter)
         .format_target(false)
         .init();
 }

@@ -23,7 +23,9 @@
 //! | [`observe`] | access log |
 //! | [`route`], [`upstream`], [`filter`] | which route, which backend, and what is changed on the way |
 //! | [`runtime`] | the configuration made alive |
+//! | [`decision`] | what is decided of a request, for the proxy and for `explain` alike |
 //! | [`proxy`] | Pingora's callbacks |
+//! | [`explain`] | why a request goes where it goes |
 //! | [`server`] | sockets, connections, background work, the end |
 //! | [`cli`] | the command line |
 //! | `program` | a program with parts of its own: [`Evenkeel::builder`] |
@@ -32,6 +34,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod decision;
+pub mod explain;
 pub mod filter;
 pub mod observe;
 mod program;

@@ -19,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["runtime"],
     &["decision"],
     &["proxy"],
+    &["explain"],
     &["server"],
     &["cli"],
     &["program"],

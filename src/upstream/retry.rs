@@ -74,20 +74,24 @@ pub enum Why {
 
 impl fmt::Display for Decision {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let why = match self {
-            Self::Again => return formatter.write_str("trying again"),
-            Self::GiveUp(why) => why,
-        };
-        formatter.write_str("giving up: ")?;
-        formatter.write_str(match why {
-            Why::Kind => "this is not tried again (retry.on)",
-            Why::AnswerHasBegun => "the client has part of the answer",
-            Why::NotIdempotent => "the backend may have acted on it (retry.non_idempotent)",
-            Why::BodyIsGone => "its body was too large to be kept",
-            Why::Attempts => "it was tried often enough (retry.attempts)",
-            Why::Deadline => "it has been tried for long enough (retry.deadline)",
-            Why::NoOther => "no other backend is free",
-            Why::Budget { .. } => "too many requests are tried again already (retry.budget)",
+        match self {
+            Self::Again => formatter.write_str("trying again"),
+            Self::GiveUp(why) => write!(formatter, "giving up: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Kind => "this is not tried again (retry.on)",
+            Self::AnswerHasBegun => "the client has part of the answer",
+            Self::NotIdempotent => "the backend may have acted on it (retry.non_idempotent)",
+            Self::BodyIsGone => "its body was too large to be kept",
+            Self::Attempts => "it was tried often enough (retry.attempts)",
+            Self::Deadline => "it has been tried for long enough (retry.deadline)",
+            Self::NoOther => "no other backend is free",
+            Self::Budget { .. } => "too many requests are tried again already (retry.budget)",
         })
     }
 }

@@ -8,6 +8,7 @@ mod actions;
 mod balancing;
 mod command_line;
 mod configuration;
+mod explain;
 mod failover;
 mod failures;
 mod faults;

@@ -50,6 +50,11 @@ impl Client {
         let _ = self.stream.write_all(bytes);
     }
 
+    /// Its own end of the connection.
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        self.stream.local_addr().unwrap()
+    }
+
     /// Says that nothing more will come.
     pub(crate) fn finish(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
@@ -74,7 +79,11 @@ impl Client {
 
     /// The next answer to a HEAD request, which has a head only.
     pub(crate) fn answer_without_body(&mut self) -> Answer {
-        self.read_head().unwrap()
+        self.try_answer_without_body().unwrap()
+    }
+
+    pub(crate) fn try_answer_without_body(&mut self) -> io::Result<Answer> {
+        self.read_head()
     }
 
     pub(crate) fn try_answer(&mut self) -> io::Result<Answer> {

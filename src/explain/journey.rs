@@ -1,0 +1,333 @@
+//! The way of a request, from decision to decision.
+//!
+//! The order is that of `proxy::phase::request`, `upstream_peer` and `upstream_request`.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::{HeaderValue, StatusCode, header};
+use pingora_core::Result;
+use pingora_http::RequestHeader;
+
+use super::explanation::{Explanation, Rewritten};
+use super::filters::{self, End, Place};
+use super::question::Question;
+use super::{engine, routes, upstream};
+use crate::clock::Clock;
+use crate::config::WrittenHeader;
+use crate::decision::{self, Outgoing, Sender, Words};
+use crate::filter::{Facts, RequestHead, Touched};
+use crate::observe::record::Record;
+use crate::proxy::failure::Failure;
+use crate::proxy::reply;
+use crate::runtime::{Action, Listener, Route, Snapshot};
+use crate::semantics::forwarded::{self, Scheme};
+use crate::semantics::head;
+use crate::template::Template;
+use crate::upstream::{Applicant, Backend, Upstream};
+
+/// Says what would become of a request under this snapshot, as things are now.
+///
+/// `hostname` is what `$hostname` stands for. Filters that have to wait for something (a lookup over the network) do so.
+pub async fn explain(
+    snapshot: &Snapshot,
+    question: &Question,
+    clock: &dyn Clock,
+    hostname: &str,
+) -> Explanation {
+    let mut told = Explanation::default();
+    let Some(listener) = question.listener(snapshot) else {
+        return told;
+    };
+    told.listener.clone_from(&listener.name);
+    let refused = match head::check(&question.head) {
+        _ if question.head.len() > head::LIMIT => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        Ok(()) => None,
+        Err(refused) => Some(refused.status()),
+    };
+    if let Some(status) = refused {
+        told.status = Some(status.as_u16());
+        told.because = Some(reply::sentence(status).to_owned());
+        return told;
+    }
+    let Ok(sent) = engine::read(&question.head) else {
+        told.refuse(Failure::BadRequest);
+        return told;
+    };
+    let journey = Journey::begin(snapshot, listener, question.peer, &sent, clock, hostname);
+    if journey.go(&mut told).await.is_err() {
+        told.refuse(Failure::Internal);
+    }
+    told
+}
+
+impl Explanation {
+    /// The answer is ours.
+    pub(super) fn refuse(&mut self, failure: Failure) {
+        let row = failure.row();
+        self.status = Some(row.status.as_u16());
+        self.because = Some(row.sentence.to_owned());
+    }
+}
+
+/// A request on its way.
+struct Journey<'a> {
+    snapshot: &'a Snapshot,
+    listener: &'a Listener,
+    peer: SocketAddr,
+    /// The head as the client sent it.
+    sent: &'a RequestHeader,
+    words: Words<'a>,
+    sender: Sender,
+    request_id: HeaderValue,
+    now: Instant,
+    began: SystemTime,
+    hostname: &'a str,
+}
+
+/// A head that the filters have let pass.
+struct Passed {
+    head: RequestHeader,
+    is_changed: bool,
+    touched: Touched,
+}
+
+impl<'a> Journey<'a> {
+    fn begin(
+        snapshot: &'a Snapshot,
+        listener: &'a Listener,
+        peer: SocketAddr,
+        sent: &'a RequestHeader,
+        clock: &dyn Clock,
+        hostname: &'a str,
+    ) -> Self {
+        let sender = Sender::of(peer.ip(), &sent.headers, &snapshot.trusted_proxies);
+        let kept = decision::kept_request_id(snapshot, &sent.headers, sender.peer_is_trusted);
+        let began = clock.wall();
+        Self {
+            snapshot,
+            listener,
+            peer,
+            sent,
+            words: Words::of(sent),
+            sender,
+            request_id: kept
+                .cloned()
+                .unwrap_or_else(|| decision::make_request_id(began)),
+            now: clock.now(),
+            began,
+            hostname,
+        }
+    }
+
+    async fn go(&self, told: &mut Explanation) -> Result<()> {
+        told.client = Some(self.sender.client);
+        let host = decision::host(self.sent);
+        let question = decision::question(self.sent, &host, &self.listener.name);
+        let (considered, found) = routes::consider(self.snapshot, &question);
+        told.considered = considered;
+        let route = found.and_then(|index| Some((index, self.snapshot.routes.get(index)?)));
+        told.route = route.map(|(_, route)| route.label.clone());
+        let Some(passed) = self.pass_filters(route, told).await else {
+            return Ok(());
+        };
+        let Some((_, route)) = route else {
+            told.refuse(Failure::NoRoute);
+            return Ok(());
+        };
+        match &route.action {
+            Action::Upstream(upstream) => {
+                told.action = Some("upstream");
+                self.reach(route, upstream, &passed, told)
+            }
+            Action::Split(split) => {
+                told.action = Some("split");
+                let key = self.render(route, None, split.key());
+                match split.look(&key) {
+                    Some(upstream) => self.reach(route, upstream, &passed, told),
+                    None => {
+                        told.refuse(Failure::Internal);
+                        Ok(())
+                    }
+                }
+            }
+            Action::Redirect(redirect) => {
+                told.action = Some("redirect");
+                let to = self.render(route, None, Some(&redirect.to.0));
+                let answer = decision::elsewhere(redirect.status.0, &to);
+                let location = answer
+                    .headers
+                    .iter()
+                    .find(|(name, ..)| *name == header::LOCATION);
+                told.location =
+                    location.map(|(.., value)| String::from_utf8_lossy(value.as_bytes()).into());
+                told.status = Some(answer.status.as_u16());
+                Ok(())
+            }
+            Action::Respond(respond) => {
+                told.action = Some("respond");
+                told.status = Some(respond.status.as_u16());
+                Ok(())
+            }
+        }
+    }
+
+    /// The head as the filters leave it; `None` when the request ends among them.
+    async fn pass_filters(
+        &self,
+        route: Option<(usize, &Route)>,
+        told: &mut Explanation,
+    ) -> Option<Passed> {
+        let listeners = &self.snapshot.listeners;
+        let listener = listeners
+            .iter()
+            .position(|one| std::ptr::eq(one, self.listener));
+        let of_route = route.map(|(index, route)| Place {
+            path: format!("routes[{index}].filters"),
+            links: &route.filters,
+        });
+        let places = [
+            Place {
+                path: "filters".to_owned(),
+                links: &self.snapshot.filters,
+            },
+            Place {
+                path: format!("listeners[{}].filters", listener.unwrap_or_default()),
+                links: &self.listener.filters,
+            },
+        ];
+        let places: Vec<_> = places.into_iter().chain(of_route).collect();
+        let record = self.record(route.map(|(_, route)| route.label.as_str()), None);
+        let facts = Facts::new(&record, self.now);
+        let mut head = RequestHead::new(self.sent);
+        let (seen, end) = filters::pass(&places, &mut head, &facts).await;
+        told.filters = seen;
+        match end {
+            End::Passed => {}
+            End::Answered(answer) => {
+                told.status = Some(answer.status().as_u16());
+                told.because = Some("a filter answers".to_owned());
+                return None;
+            }
+            End::Broke(broken) => {
+                told.refuse(Failure::from(&broken));
+                return None;
+            }
+        }
+        let (edited, touched, _) = head.into_parts();
+        Some(Passed {
+            is_changed: edited.is_some(),
+            head: edited.map_or_else(|| self.sent.clone(), |head| *head),
+            touched,
+        })
+    }
+
+    /// The backend that it goes to, and what that is sent.
+    fn reach(
+        &self,
+        route: &Route,
+        upstream: &Upstream,
+        passed: &Passed,
+        told: &mut Explanation,
+    ) -> Result<()> {
+        let key = self.render(route, Some(upstream.name()), upstream.key());
+        let applicant = Applicant {
+            key: &key,
+            token: decision::session_token(&passed.head.headers, upstream),
+            tried: &|_| false,
+        };
+        // A policy may be the operator's own.
+        let look = catch_unwind(AssertUnwindSafe(|| {
+            upstream::look(upstream, &applicant, &passed.head.method, told)
+        }));
+        let Ok(look) = look else {
+            told.refuse(Failure::Internal);
+            told.because = Some("the upstream's policy panicked".to_owned());
+            return Ok(());
+        };
+        if let Some(backend) = &look.picked {
+            told.request = Some(self.rewritten(route, backend, passed)?);
+        }
+        Ok(())
+    }
+
+    fn rewritten(
+        &self,
+        route: &Route,
+        backend: &Arc<Backend>,
+        passed: &Passed,
+    ) -> Result<Rewritten> {
+        let mut request = engine::without_hop_by_hop(&passed.head)?;
+        let host = self.sent.headers.get(header::HOST);
+        let id: (&WrittenHeader, &HeaderValue) = (&self.snapshot.request_id, &self.request_id);
+        decision::prepare(
+            &mut request,
+            &Outgoing {
+                sent: self.sent,
+                is_changed: passed.is_changed,
+                touched: &passed.touched,
+                request_id: Some(id),
+                forwarded: &route.forwarded,
+                facts: forwarded::Facts {
+                    peer: self.peer.ip(),
+                    peer_is_trusted: self.sender.peer_is_trusted,
+                    client: self.sender.client,
+                    scheme: Scheme::Http,
+                    host: host.map_or("", |host| host.to_str().unwrap_or_default()),
+                    port: self.listener.address.port(),
+                },
+                backend_host: backend.host(),
+            },
+        )?;
+        engine::to_wire(&mut request, self.sent)
+    }
+
+    /// The text of a template; empty without one.
+    fn render(
+        &self,
+        route: &Route,
+        upstream: Option<&str>,
+        template: Option<&Template>,
+    ) -> Vec<u8> {
+        let mut text = Vec::new();
+        if let Some(template) = template {
+            let record = self.record(Some(&route.label), upstream);
+            template.render(&record, &mut text);
+        }
+        text
+    }
+
+    fn record<'r>(&'r self, route: Option<&'r str>, upstream: Option<&'r str>) -> Record<'r> {
+        let Self { sender, peer, .. } = self;
+        Record {
+            started: self.began,
+            duration: Duration::ZERO,
+            hostname: self.hostname,
+            listener: &self.listener.name,
+            server_port: Some(self.listener.address.port()),
+            scheme: "http",
+            peer: peer.ip(),
+            client: sender.client,
+            client_port: Some(peer.port()).filter(|_| sender.client == peer.ip()),
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            method: &self.sent.method,
+            target: self.sent.raw_path(),
+            host: &self.words.host,
+            path: &self.words.path,
+            version: self.sent.version,
+            request_headers: &self.sent.headers,
+            request_length: 0,
+            route,
+            upstream,
+            attempts: &[],
+            upstream_headers: None,
+            status: None,
+            response_headers: None,
+            bytes_sent: 0,
+            body_bytes_sent: 0,
+            error: None,
+        }
+    }
+}
