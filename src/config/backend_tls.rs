@@ -164,7 +164,7 @@ and can read and change all requests; name the authority in `ca` instead"
 }
 
 /// What is to be said of the dates in one file.
-fn outdated(certificates: &Certificates, now: SystemTime) -> Option<String> {
+pub(super) fn outdated(certificates: &Certificates, now: SystemTime) -> Option<String> {
     let periods: Vec<_> = certificates.periods().collect();
     let complaints: Vec<_> = periods
         .iter()

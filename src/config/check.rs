@@ -11,7 +11,7 @@ mod route;
 use super::diagnostic::Place;
 use super::embedded_backend::EmbeddedBackendEntry;
 use super::file::File;
-use super::listener::ListenerEntry;
+use super::listener::{Listener, ListenerEntry};
 use super::reader::Reader;
 use super::route::Route;
 use super::spot::{Entry, Spot};
@@ -38,14 +38,13 @@ pub(super) fn check(file: File, reader: &mut Reader<'_>) -> Option<Config> {
         .into_iter()
         .map(|(name, entry)| upstream(name.value.0, entry?, reader))
         .collect();
+    let listeners = file.listeners.0.into_iter();
+    let listeners: Vec<Option<Listener>> = listeners
+        .map(|entry| entry.value().and_then(|entry| entry.build(reader)))
+        .collect();
     Some(Config {
         server: file.server,
-        listeners: file
-            .listeners
-            .0
-            .into_iter()
-            .map(|entry| entry.value().map(|entry| entry.listener()))
-            .collect::<Option<_>>()?,
+        listeners: listeners.into_iter().collect::<Option<_>>()?,
         log: file.log,
         access_log: file.access_log.0,
         trusted_proxies: file.trusted_proxies,
@@ -73,7 +72,7 @@ struct Names {
 impl Names {
     fn new(file: &File) -> Self {
         let listener = |entry: &Entry<ListenerEntry>| match entry {
-            Entry::Given(_, entry) => Some(entry.listener().name),
+            Entry::Given(_, entry) => Some(entry.name()),
             Entry::Absent | Entry::Refused(_) => None,
         };
         let listeners = file

@@ -35,6 +35,11 @@ pub(super) fn is_known_early(variable: &Variable) -> bool {
         | V::RequestId
         | V::Hostname
         | V::Listener
+        | V::TlsProtocol
+        | V::TlsCipher
+        | V::TlsServerName
+        | V::TlsClientSubject
+        | V::TlsClientVerify
         | V::Route
         | V::Upstream => true,
         V::UpstreamAddress

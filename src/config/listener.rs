@@ -1,7 +1,9 @@
 //! `listeners`: where clients connect.
 
 use super::filter::Filter;
+use super::listener_tls::{ListenerTls, ListenerTlsEntry};
 use super::read::Word;
+use super::reader::Reader;
 use super::schema;
 use super::section::section;
 use super::spot::Spot;
@@ -17,6 +19,8 @@ pub struct Listener {
     pub name: String,
     /// What its requests pass, in order, before the route's filters.
     pub filters: Vec<Filter>,
+    /// How TLS is spoken on it; without it, clients speak in the clear.
+    pub tls: Option<ListenerTls>,
 }
 
 section! {
@@ -28,20 +32,35 @@ section! {
         pub(super) name: Option<Spot<Name>>,
         /// What its requests pass, in order, before the route's filters.
         pub(super) filters: Vec<Filter>,
+        /// TLS towards clients; without it they speak in the clear.
+        pub(super) tls: Option<Spot<ListenerTlsEntry>>,
     }
 }
 
 impl ListenerEntry {
-    pub(super) fn listener(&self) -> Listener {
-        let ListenAddress { address, written } = &self.address.value;
-        Listener {
-            address: *address,
-            name: self
-                .name
-                .as_ref()
-                .map_or_else(|| written.clone(), |name| name.value.0.clone()),
-            filters: self.filters.clone(),
-        }
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address.value.address
+    }
+
+    /// What it is called.
+    pub(super) fn name(&self) -> String {
+        let written = || self.address.value.written.clone();
+        let name = self.name.as_ref();
+        name.map_or_else(written, |name| name.value.0.clone())
+    }
+
+    /// The listener, once its keys are seen to fit together; `None` when its certificates do not.
+    pub(super) fn build(self, reader: &mut Reader<'_>) -> Option<Listener> {
+        Some(Listener {
+            address: self.address(),
+            name: self.name(),
+            tls: match self.tls {
+                Some(tls) => Some(tls.value.build(reader)?),
+                None => None,
+            },
+            filters: self.filters,
+        })
     }
 }
 

@@ -40,6 +40,7 @@ pub fn load_with(path: &Path, vocabulary: &Vocabulary) -> Result<Checked<Config>
     let surroundings = Surroundings {
         environment: &|variable| std::env::var(variable).ok(),
         files: &|named| surroundings::read(&folder.join(named)),
+        folder,
         vocabulary,
     };
     parse_with(&name, text, &surroundings)

@@ -26,6 +26,7 @@ mod header;
 mod health_check;
 mod host;
 mod listener;
+mod listener_tls;
 mod load;
 mod log;
 mod outlier;
@@ -73,6 +74,7 @@ pub use header::{RequestId, WrittenHeader};
 pub use health_check::{GrpcProbe, HealthCheck, HttpProbe, Probe};
 pub use host::HostPattern;
 pub use listener::Listener;
+pub use listener_tls::{ClientAuth, ClientAuthorities, ListenerTls, ServerCertificate, TlsVersion};
 pub use load::{load, load_with};
 pub use log::{AccessLog, Level, Log, LogDestination, LogFormat};
 pub use outlier::Outlier;
@@ -133,11 +135,15 @@ pub struct Config {
 impl Config {
     /// What is no fault, and yet should be known, as of `now`: one line each, with the way to the key.
     pub fn warnings(&self, now: SystemTime) -> Vec<String> {
+        let listeners = self.listeners.iter().enumerate();
+        let listeners = listeners
+            .filter_map(|(index, listener)| Some((index, listener.tls.as_ref()?)))
+            .flat_map(|(index, tls)| tls.warnings(&format!("listeners[{index}].tls"), now));
         let upstreams = self.upstreams.iter();
-        upstreams
+        let upstreams = upstreams
             .filter_map(|upstream| Some((&upstream.name, upstream.tls.as_ref()?)))
-            .flat_map(|(name, tls)| tls.warnings(&format!("upstreams.{name}.tls"), now))
-            .collect()
+            .flat_map(|(name, tls)| tls.warnings(&format!("upstreams.{name}.tls"), now));
+        listeners.chain(upstreams).collect()
     }
 }
 
@@ -171,6 +177,7 @@ pub fn parse(
 ) -> Result<Checked<Config>, Faults> {
     let vocabulary = Vocabulary::default();
     let surroundings = Surroundings {
+        folder: std::path::Path::new(""),
         environment,
         ..Surroundings::nothing_but(&vocabulary)
     };

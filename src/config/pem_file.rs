@@ -11,6 +11,8 @@ use std::path::PathBuf;
 #[derive(Clone, Debug)]
 pub(super) struct PemFile<T> {
     pub(super) path: PathBuf,
+    /// The same, from the folder of the process.
+    pub(super) located: PathBuf,
     pub(super) holds: T,
 }
 
@@ -28,7 +30,11 @@ impl<T: Pem> Read for PemFile<T> {
         let path = PathBuf::read(tree, reader)?;
         let file = reader.file(tree, &path)?;
         match T::from_pem(&file) {
-            Ok(holds) => Some(PemFile { path, holds }),
+            Ok(holds) => Some(PemFile {
+                located: reader.located(&path),
+                path,
+                holds,
+            }),
             Err(message) => {
                 reader.fault(tree, format!("{path:?} {message}"));
                 None

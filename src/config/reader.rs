@@ -9,7 +9,7 @@ use super::surroundings::{Surroundings, content};
 use super::tree::{Tree, Value};
 use super::vocabulary::Vocabulary;
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Walks the tree: knows the way so far, and keeps what was found wrong.
 pub(super) struct Reader<'e> {
@@ -33,6 +33,11 @@ impl<'e> Reader<'e> {
     /// The words that the program adds to the file.
     pub(super) fn vocabulary(&self) -> &'e Vocabulary {
         self.surroundings.vocabulary
+    }
+
+    /// Where the file is that a key names.
+    pub(super) fn located(&self, path: &Path) -> PathBuf {
+        self.surroundings.folder.join(path)
     }
 
     /// How much was found wrong so far.

@@ -14,14 +14,12 @@ pub(super) const NOT_BUILT: &[&str] = &[
     "server.user",
     "server.upgrade_socket",
     "listeners[].protocols",
-    "listeners[].tls",
+    "listeners[].tls.alpn",
     "listeners[].proxy_protocol",
     "listeners[].timeouts",
     "listeners[].limits",
-    "upstreams.*.health_check.grpc",
     "upstreams.*.connections.http2_streams",
     "upstreams.*.protocol",
-    "upstreams.*.queue",
 ];
 
 /// The JSON Schema of the file (draft 2020-12).

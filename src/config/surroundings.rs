@@ -21,6 +21,8 @@ pub struct Surroundings<'s> {
     /// The content of the file at this path, which is as the operator wrote it; a relative one starts at the folder of
     /// the configuration file.
     pub files: &'s dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    /// The folder of the configuration file: where relative paths start for files that are read again while running.
+    pub folder: &'s Path,
     /// Filters and policies that the program adds.
     pub vocabulary: &'s Vocabulary,
 }
@@ -31,6 +33,7 @@ impl<'s> Surroundings<'s> {
         Surroundings {
             environment: &|_| None,
             files: &|_| Err(ErrorKind::NotFound.into()),
+            folder: Path::new(""),
             vocabulary,
         }
     }

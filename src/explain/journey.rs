@@ -307,7 +307,7 @@ impl<'a> Journey<'a> {
             hostname: self.hostname,
             listener: &self.listener.name,
             server_port: Some(self.listener.address.port()),
-            scheme: "http",
+            tls: None,
             peer: peer.ip(),
             client: sender.client,
             client_port: Some(peer.port()).filter(|_| sender.client == peer.ip()),

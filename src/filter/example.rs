@@ -50,7 +50,7 @@ pub(super) fn record<'a>(request: &'a RequestHeader, path: &'a str, client: IpAd
         hostname: "here",
         listener: "public",
         server_port: Some(80),
-        scheme: "http",
+        tls: None,
         peer: client,
         client,
         client_port: Some(50_000),

@@ -61,7 +61,7 @@ impl Example {
             hostname: "edge-1",
             listener: "public",
             server_port: Some(8080),
-            scheme: "http",
+            tls: None,
             peer: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9)),
             client: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)),
             client_port: Some(50_001),

@@ -23,8 +23,8 @@ pub struct Record<'a> {
     pub listener: &'a str,
     /// Port of the listener; none on a Unix socket.
     pub server_port: Option<u16>,
-    /// `http` or `https`.
-    pub scheme: &'a str,
+    /// The connection's TLS; none in the clear.
+    pub tls: Option<&'a Tls>,
     /// Address of the peer of the connection.
     pub peer: IpAddr,
     /// Address of the client: the peer, or who is behind it if it is trusted.
@@ -67,7 +67,30 @@ pub struct Record<'a> {
     pub error: Option<&'a str>,
 }
 
+/// What is known of a connection's TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub protocol: &'static str,
+    /// The cipher suite, as the IANA's registry has it.
+    pub cipher: String,
+    /// The name that the client asked for.
+    pub server_name: Option<String>,
+    /// Whether the client has shown a certificate, which then was believed.
+    pub has_client_certificate: bool,
+    /// Whose that is (RFC 4514).
+    pub client_subject: Option<String>,
+}
+
 impl Record<'_> {
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        match self.tls {
+            None => "http",
+            Some(_) => "https",
+        }
+    }
+
     /// When the request was over; the moment that nginx's `$time_local`, `$time_iso8601` and
     /// `$msec` print.
     pub fn ended(&self) -> SystemTime {

@@ -12,7 +12,7 @@ mod tests;
 use http::header::{COOKIE, HeaderName};
 use http::{HeaderMap, Version};
 
-use super::record::{Attempt, Record};
+use super::record::{Attempt, Record, Tls};
 use super::text::{
     append_address, append_common_log_time, append_integer, append_iso8601_time, append_seconds,
     append_unix_time,
@@ -33,7 +33,7 @@ impl Values for Record<'_> {
             V::Path => append_text(self.path, out),
             V::RequestTarget => out.extend_from_slice(self.target),
             V::RequestMethod => append_text(self.method.as_str(), out),
-            V::Scheme => append_text(self.scheme, out),
+            V::Scheme => append_text(self.scheme(), out),
             V::ServerPort => append_number(self.server_port, out),
             V::ServerProtocol => append_text(protocol(self.version), out),
             V::ClientAddress => append_address(self.client, out),
@@ -60,6 +60,11 @@ impl Values for Record<'_> {
             V::TimeIso8601 => append_iso8601_time(self.ended(), out),
             V::TimeLocal => append_common_log_time(self.ended(), out),
             V::Error => append_text(self.error.unwrap_or_default(), out),
+            V::TlsProtocol => append_text(self.tls.map_or("", |tls| tls.protocol), out),
+            V::TlsCipher => append_text(self.tls.map_or("", |tls| &tls.cipher), out),
+            V::TlsServerName => self.append_of_tls(|tls| tls.server_name.as_deref(), out),
+            V::TlsClientSubject => self.append_of_tls(|tls| tls.client_subject.as_deref(), out),
+            V::TlsClientVerify => self.append_of_tls(|tls| Some(verdict(tls)), out),
             V::SentHeader(name) => append_header(self.response_headers, name, out),
             V::UpstreamHeader(name) => append_header(self.upstream_headers, name, out),
         }
@@ -85,6 +90,10 @@ impl Record<'_> {
         }
     }
 
+    fn append_of_tls(&self, value: impl Fn(&Tls) -> Option<&str>, out: &mut Vec<u8>) {
+        append_text(self.tls.and_then(value).unwrap_or_default(), out);
+    }
+
     fn append_forwarded_for(&self, out: &mut Vec<u8>) {
         let start = out.len();
         append_header(Some(self.request_headers), &X_FORWARDED_FOR, out);
@@ -92,6 +101,14 @@ impl Record<'_> {
             out.extend_from_slice(b", ");
         }
         append_address(self.peer, out);
+    }
+}
+
+/// A certificate that is not believed ends the handshake, so nginx's `FAILED` is never seen.
+fn verdict(tls: &Tls) -> &'static str {
+    match tls.has_client_certificate {
+        true => "SUCCESS",
+        false => "NONE",
     }
 }
 

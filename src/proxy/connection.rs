@@ -13,6 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
 use super::Ctx;
+use crate::observe::record::Tls;
+use crate::semantics::forwarded::Scheme;
+use crate::tls::Chooser;
 
 /// What is known of a connection for its whole life.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub struct ConnectionFacts {
     pub local: SocketAddr,
     /// Address and port of the other end of the connection.
     pub peer: SocketAddr,
+    /// Its TLS; none in the clear.
+    pub tls: Option<TlsFacts>,
     /// From the connection, as Pingora holds it, to another descriptor of its socket; `None` for a connection of another type.
     pub descriptor: fn(&dyn Any) -> Option<io::Result<OwnedFd>>,
     /// The time limit on the backend that Pingora does not keep.
@@ -33,6 +38,33 @@ pub struct ConnectionFacts {
     pub bytes_read: AtomicU64,
     /// Bytes written to the client since the current request began, heads included.
     pub bytes_written: AtomicU64,
+}
+
+/// What is known of a connection's TLS.
+#[derive(Debug)]
+pub struct TlsFacts {
+    /// As the log has it.
+    pub session: Tls,
+    /// The certificates that there were in the handshake.
+    pub chooser: Arc<Chooser>,
+}
+
+impl ConnectionFacts {
+    /// How the client has reached the listener.
+    pub fn scheme(&self) -> Scheme {
+        match self.tls {
+            None => Scheme::Http,
+            Some(_) => Scheme::Https,
+        }
+    }
+
+    /// Whether a request for this host may come over the connection: it would be shown the same certificate (RFC 9110 §7.4). A client that
+    /// has asked for no name knows of none.
+    pub fn serves(&self, host: &str) -> bool {
+        let tls = self.tls.as_ref();
+        let connected = tls.and_then(|tls| Some((tls, tls.session.server_name.as_deref()?)));
+        connected.is_none_or(|(tls, name)| tls.chooser.covers(name, host))
+    }
 }
 
 /// A deadline for what the backend does next.

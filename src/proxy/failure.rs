@@ -19,6 +19,8 @@ const INVALID_CHUNK: ErrorType = ErrorType::new("InvalidChunk");
 pub enum Failure {
     /// The request cannot be understood, or can be read in two ways.
     BadRequest,
+    /// The connection was made for another host than the request is for.
+    Misdirected,
     /// No route matches.
     NoRoute,
     /// The client sent its request too slowly.
@@ -150,6 +152,7 @@ impl Failure {
         #[rustfmt::skip]
         let (status, error, fault, trigger, sentence) = match self {
             Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,   "The request is malformed."),
+            Self::Misdirected        => (421, "http_request_error",        Client,  NEVER,   "This host is not served on this connection."),
             Self::NoRoute            => (404, "destination_not_found",     Proxy,   NEVER,   "There is nothing at this address."),
             Self::ClientTooSlow      => (408, "http_request_error",        Client,  NEVER,   "The request did not arrive in time."),
             Self::ClientGone         => (499, "client_closed_request",     Client,  NEVER,   "The client closed the connection."),

@@ -47,7 +47,7 @@ pub(super) fn of<'a>(
         hostname: &proxy.hostname,
         listener: connection.map_or("", |facts| &facts.listener),
         server_port: connection.map(|facts| facts.local.port()),
-        scheme: "http",
+        tls: connection.and_then(|facts| Some(&facts.tls.as_ref()?.session)),
         peer,
         client,
         client_port: connection

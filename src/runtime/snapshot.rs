@@ -42,6 +42,8 @@ pub struct Listener {
     pub name: String,
     /// Its address in the file.
     pub address: SocketAddr,
+    /// Whether clients speak TLS on it.
+    pub is_tls: bool,
     /// What its requests pass, after the filters of all routes.
     pub filters: Links,
 }
@@ -99,6 +101,7 @@ impl Snapshot {
             .collect();
         let listeners = config.listeners.into_iter().map(|listener| Listener {
             filters: filter::links(&listener.filters),
+            is_tls: listener.tls.is_some(),
             name: listener.name,
             address: listener.address,
         });

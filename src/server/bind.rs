@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::tls::Terminator;
 use crate::config::Listener;
 
 /// Connections that may wait to be accepted; the kernel cuts it to its own limit (`net.core.somaxconn`).
@@ -20,6 +21,7 @@ const BACKLOG: i32 = 4096;
 pub(super) struct Bound {
     pub(super) name: Arc<str>,
     pub(super) socket: TcpListener,
+    pub(super) tls: Option<Arc<Terminator>>,
 }
 
 /// Binds them all.
@@ -30,12 +32,17 @@ pub(super) fn all(listeners: &[Listener]) -> Result<Vec<Bound>, String> {
     let mut bound = Vec::new();
     let mut failures = Vec::new();
     for listener in listeners {
-        match bind(listener.address) {
-            Ok(socket) => bound.push(Bound {
+        let tls = listener.tls.clone().map(Terminator::new).transpose();
+        match (bind(listener.address), tls) {
+            (Ok(socket), Ok(tls)) => bound.push(Bound {
                 name: listener.name.as_str().into(),
                 socket,
+                tls: tls.map(Arc::new),
             }),
-            Err(error) => failures.push(explain(listener.address, &error)),
+            (Err(error), _) => failures.push(explain(listener.address, &error)),
+            (Ok(_), Err(error)) => {
+                failures.push(format!("listener {}: tls: {error}", listener.name))
+            }
         }
     }
     if failures.is_empty() {

@@ -1,5 +1,6 @@
 //! Accepts clients: one task for each listener, one for each connection.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -13,16 +14,22 @@ use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::{ServiceReadyNotifier, ServiceWithDependents};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use super::bind::Bound;
-use super::connection::Connection;
-use super::connections::{Connections, Open};
+use super::connection::{Connection, Socket};
+use super::connections::Connections;
 use super::http1;
+use super::tls::{self, Terminator, TlsStream};
 use crate::proxy::HttpProxy;
-use crate::proxy::connection::{ConnectionFacts, Stall};
+use crate::proxy::connection::{ConnectionFacts, Stall, TlsFacts};
+use crate::tls::Chooser;
 
 /// After an error that will not go away by itself (no descriptors left), accepting rests this long.
 const REST: Duration = Duration::from_millis(100);
+
+/// From the connection to the end of the TLS handshake.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Pingora's service for all listeners.
 pub(super) struct FrontDoor {
@@ -62,14 +69,19 @@ impl ServiceWithDependents for FrontDoor {
     ) {
         let mut tasks = Vec::new();
         for bound in self.listeners.drain(..) {
-            let listener = Listener {
+            if let Some(terminator) = &bound.tls {
+                // It ends with the runtime.
+                tokio::spawn(tls::watch(Arc::clone(&bound.name), Arc::clone(terminator)));
+            }
+            let listener = Arc::new(Listener {
                 name: bound.name,
+                tls: bound.tls,
                 proxy: Arc::clone(&self.proxy),
                 connections: Arc::clone(&self.connections),
                 stopping: self.stopping.clone(),
-            };
+            });
             match TcpListener::from_std(bound.socket) {
-                Ok(socket) => tasks.push(tokio::spawn(listener.accept_all(socket))),
+                Ok(socket) => tasks.push(tokio::spawn(Arc::clone(&listener).accept_all(socket))),
                 Err(error) => log::error!("listener {}: {error}", listener.name),
             }
         }
@@ -89,8 +101,10 @@ impl ServiceWithDependents for FrontDoor {
     fn on_startup_delay(&self, _waited: Duration) {}
 }
 
+/// One listener, shared by its connections.
 struct Listener {
     name: Arc<str>,
+    tls: Option<Arc<Terminator>>,
     proxy: Arc<HttpProxy>,
     connections: Arc<Connections>,
     stopping: ShutdownWatch,
@@ -98,7 +112,7 @@ struct Listener {
 
 impl Listener {
     /// Accepts until the server stops.
-    async fn accept_all(self, socket: TcpListener) {
+    async fn accept_all(self: Arc<Self>, socket: TcpListener) {
         if let Ok(address) = socket.local_addr() {
             log::info!("listening on {address}");
         }
@@ -116,46 +130,74 @@ impl Listener {
         }
     }
 
-    fn welcome(&self, client: TcpStream, peer: SocketAddr) {
+    fn welcome(self: &Arc<Self>, client: TcpStream, peer: SocketAddr) {
         // Counted before the task exists, so that a shutdown does not miss it.
         let open = self.connections.begin();
-        match self.connection(client, peer) {
-            Ok(connection) => {
-                let (proxy, stopping) = (Arc::clone(&self.proxy), self.stopping.clone());
-                tokio::spawn(serve(proxy, connection, stopping, open));
+        let listener = Arc::clone(self);
+        tokio::spawn(async move {
+            let _open = open;
+            if let Err(error) = listener.serve(client, peer).await {
+                log::info!("{}: {peer}: {error}", listener.name);
             }
-            // The client is gone already.
-            Err(error) => log::debug!("listener {}: {peer}: {error}", self.name),
+        });
+    }
+
+    /// Serves a client until one of the two has had enough.
+    async fn serve(&self, client: TcpStream, peer: SocketAddr) -> Result<(), Unserved> {
+        // What fails here fails because the client is gone already.
+        let Ok(local) = client.set_nodelay(true).and_then(|()| client.local_addr()) else {
+            return Ok(());
+        };
+        let digest = digest(&client, local, peer);
+        match &self.tls {
+            None => self.serve_over(client, peer, local, digest, None).await,
+            Some(terminator) => {
+                let (stream, chooser) = self.shake_hands(terminator, client).await?;
+                let facts = tls::session(&stream, chooser);
+                self.serve_over(stream, peer, local, digest, Some(facts))
+                    .await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn shake_hands(
+        &self,
+        terminator: &Terminator,
+        client: TcpStream,
+    ) -> Result<(TlsStream, Arc<Chooser>), Unserved> {
+        let mut stopping = self.stopping.clone();
+        tokio::select! {
+            shaken = timeout(HANDSHAKE_DEADLINE, terminator.accept(client)) => match shaken {
+                Ok(Ok(shaken)) => Ok(shaken),
+                Ok(Err(error)) => Err(Unserved::Handshake(error)),
+                Err(_) => Err(Unserved::TooSlow),
+            },
+            _ = stopping.wait_for(|stopping| *stopping) => Err(Unserved::Stopping),
         }
     }
 
-    fn connection(
+    async fn serve_over<S: Socket>(
         &self,
-        client: TcpStream,
+        socket: S,
         peer: SocketAddr,
-    ) -> io::Result<Box<Connection<TcpStream>>> {
-        client.set_nodelay(true)?;
+        local: SocketAddr,
+        digest: Arc<SocketDigest>,
+        tls: Option<TlsFacts>,
+    ) {
         let facts = ConnectionFacts {
             listener: Arc::clone(&self.name),
-            local: client.local_addr()?,
+            local,
             peer,
-            descriptor: Connection::<TcpStream>::descriptor,
+            tls,
+            descriptor: Connection::<S>::descriptor,
             stall: Stall::default(),
             must_abort: AtomicBool::new(false),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
         };
-        let digest = SocketDigest::from_raw_fd(client.as_raw_fd());
-        // Known already: Pingora need not ask the kernel.
-        let _ = digest.peer_addr.set(Some(PingoraAddress::Inet(peer)));
-        let _ = digest
-            .local_addr
-            .set(Some(PingoraAddress::Inet(facts.local)));
-        Ok(Box::new(Connection::new(
-            client,
-            Arc::new(facts),
-            Arc::new(digest),
-        )))
+        let connection = Box::new(Connection::new(socket, Arc::new(facts), digest));
+        http1::serve(Arc::clone(&self.proxy), connection, self.stopping.clone()).await;
     }
 
     async fn accept_failed(&self, error: &io::Error) {
@@ -170,13 +212,32 @@ impl Listener {
     }
 }
 
-async fn serve(
-    proxy: Arc<HttpProxy>,
-    connection: Box<Connection<TcpStream>>,
-    stopping: ShutdownWatch,
-    _open: Open,
-) {
-    http1::serve(proxy, connection, stopping).await;
+/// Why a client was not served.
+enum Unserved {
+    /// TLS did not come about.
+    Handshake(io::Error),
+    /// TLS did not come about in time.
+    TooSlow,
+    /// The process ends.
+    Stopping,
+}
+
+impl fmt::Display for Unserved {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handshake(error) => write!(formatter, "no TLS: {error}"),
+            Self::TooSlow => formatter.write_str("no TLS: the handshake took too long"),
+            Self::Stopping => formatter.write_str("no TLS: the process is ending"),
+        }
+    }
+}
+
+/// What Pingora would otherwise ask the kernel for.
+fn digest(client: &TcpStream, local: SocketAddr, peer: SocketAddr) -> Arc<SocketDigest> {
+    let digest = SocketDigest::from_raw_fd(client.as_raw_fd());
+    let _ = digest.peer_addr.set(Some(PingoraAddress::Inet(peer)));
+    let _ = digest.local_addr.set(Some(PingoraAddress::Inet(local)));
+    Arc::new(digest)
 }
 
 /// The client gave up while it waited: nothing is wrong here.

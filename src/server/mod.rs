@@ -7,6 +7,7 @@
 //! - `bind`: sockets, before anything else
 //! - `authorities`: whether those of the system can be read
 //! - `front_door`: accept, and one task for each connection
+//! - `tls`: certificates and handshakes
 //! - `connection`, `http1`: what a connection is to Pingora, and the requests on it
 //! - `background`: embedded backends, discovery, health checks
 //! - `shutdown`: from a signal to the end
@@ -19,6 +20,7 @@ mod connections;
 mod front_door;
 mod http1;
 mod shutdown;
+mod tls;
 
 use std::fmt;
 use std::path::Path;

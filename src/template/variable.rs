@@ -2,9 +2,8 @@
 //!
 //! The names are nginx's, because that is what operators know by heart. A name is either fixed
 //! (`$host`) or a family that carries an argument in its name (`$http_user_agent`); what the
-//! argument means is decided here, once, so that rendering never looks at text again. The `$ssl_*`
-//! names and `$path_NAME` are not in the table yet: a variable that nothing fills in would be
-//! accepted and then ignored.
+//! argument means is decided here, once, so that rendering never looks at text again. `$path_NAME`
+//! is not in the table yet: a variable that nothing fills in would be accepted and then ignored.
 
 use http::HeaderName;
 
@@ -50,6 +49,11 @@ pub enum Variable {
     TimeIso8601,
     TimeLocal,
     Error,
+    TlsProtocol,
+    TlsCipher,
+    TlsServerName,
+    TlsClientSubject,
+    TlsClientVerify,
     SentHeader(HeaderName),
     UpstreamHeader(HeaderName),
 }
@@ -78,7 +82,7 @@ pub enum Kind {
 
 /// Every variable there is, in the order in which the documentation lists them.
 #[rustfmt::skip] // One variable, one line.
-pub static TABLE: [Entry; 37] = [
+pub static TABLE: [Entry; 42] = [
     fixed("host", Variable::Host, "host of the request, lower case, without port"),
     header("http_", Variable::RequestHeader, "a header of the request, `_` for `-`; several are joined with `, `"),
     name("cookie_", Variable::Cookie, "a cookie of the request; case is ignored"),
@@ -114,6 +118,11 @@ pub static TABLE: [Entry; 37] = [
     fixed("time_iso8601", Variable::TimeIso8601, "time of the end, `2026-11-22T20:13:11+00:00` (UTC)"),
     fixed("time_local", Variable::TimeLocal, "time of the end, `22/Nov/2026:20:13:11 +0000` (UTC)"),
     fixed("error", Variable::Error, "what went wrong, by its RFC 9209 name"),
+    fixed("ssl_protocol", Variable::TlsProtocol, "`TLSv1.2` or `TLSv1.3`; empty in the clear, as all of `$ssl_`"),
+    fixed("ssl_cipher", Variable::TlsCipher, "the cipher suite, such as `TLS_AES_128_GCM_SHA256`"),
+    fixed("ssl_server_name", Variable::TlsServerName, "the name that the client asked for in the handshake (SNI)"),
+    fixed("ssl_client_s_dn", Variable::TlsClientSubject, "subject of the client's certificate, `CN=client,O=Example`"),
+    fixed("ssl_client_verify", Variable::TlsClientVerify, "`SUCCESS` for a client with a certificate, `NONE` for one without"),
     header("sent_http_", Variable::SentHeader, "a header of the response as sent"),
     header("upstream_http_", Variable::UpstreamHeader, "a header of the last backend's answer"),
 ];

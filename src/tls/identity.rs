@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::Error;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::sign::CertifiedKey;
+use rustls::{Error, SignatureAlgorithm};
 
-use super::Certificates;
+use super::{Certificates, subject};
 
 /// A private key that signatures can be made with.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,6 +45,14 @@ write it without one: `openssl pkey -in FILE -out FILE`"
             })
     }
 
+    /// Whether signatures with it are RSA's.
+    pub fn is_rsa(&self) -> bool {
+        let key = default_provider()
+            .key_provider
+            .load_private_key(self.0.clone_key());
+        key.is_ok_and(|key| key.algorithm() == SignatureAlgorithm::RSA)
+    }
+
     /// The key itself, in DER.
     pub fn secret_der(&self) -> &[u8] {
         self.0.secret_der()
@@ -72,9 +80,9 @@ impl Identity {
     /// # Errors
     /// The key is not that of the first certificate. The message goes on after the name of the key's file.
     pub fn new(certificates: Certificates, key: PrivateKey) -> Result<Self, String> {
-        let chain = certificates.iter().cloned().collect();
-        match CertifiedKey::from_der(chain, key.0.clone_key(), &default_provider()) {
-            Ok(_) => Ok(Self { certificates, key }),
+        let identity = Self { certificates, key };
+        match identity.certified() {
+            Ok(_) => Ok(identity),
             Err(Error::InconsistentKeys(_)) => {
                 Err("holds another key than that of the first certificate; \
 a certificate's own file has it first, and those of its authorities behind"
@@ -82,6 +90,21 @@ a certificate's own file has it first, and those of its authorities behind"
             }
             Err(error) => Err(format!("cannot be used with the certificate: {error}")),
         }
+    }
+
+    /// The host names that the certificate is for, in lower case; `*.example.com` among them.
+    pub fn names(&self) -> Vec<String> {
+        let own = self.certificates.iter().next();
+        own.map(subject::names).unwrap_or_default()
+    }
+
+    /// In the form in which rustls shows it to clients.
+    ///
+    /// # Errors
+    /// None in practice: the same was done when the two were put together.
+    pub fn certified(&self) -> Result<CertifiedKey, Error> {
+        let chain = self.certificates.iter().cloned().collect();
+        CertifiedKey::from_der(chain, self.key.0.clone_key(), &default_provider())
     }
 }
 

@@ -7,9 +7,15 @@
 //!
 //! - `certificates`: the certificates of one file, those that others are verified against, and their dates
 //! - `identity`: a certificate with the key that fits it
+//! - `chooser`: which of several certificates a client is shown
+//! - `subject`: the names in certificates
 
 mod certificates;
+mod chooser;
 mod identity;
+mod subject;
 
 pub use certificates::{Authorities, Certificates, Day, Period};
+pub use chooser::Chooser;
 pub use identity::{Identity, PrivateKey};
+pub use subject::distinguished_name;

@@ -16,6 +16,7 @@ fn parse(
          upstreams: {{ web: {{ backends: [app.test:443, 192.0.2.1:443, '[2001:db8::1]:443'], {settings} }} }}\n"
     );
     let surroundings = Surroundings {
+        folder: std::path::Path::new(""),
         environment: &|_| None,
         files,
         vocabulary: &config::Vocabulary::default(),
@@ -55,6 +56,7 @@ fn warnings(settings: &str, file: &str) -> Vec<String> {
          upstreams: {{ web: {{ backends: [app.test:443], tls: {settings} }} }}\n"
     );
     let surroundings = Surroundings {
+        folder: std::path::Path::new(""),
         environment: &|_| None,
         files: &|_| Ok(file.as_bytes().to_vec()),
         vocabulary: &config::Vocabulary::default(),

@@ -15,6 +15,7 @@ fn reference() -> Value {
 
 fn load(file: &Value) -> Result<Config, config::Faults> {
     let surroundings = config::Surroundings {
+        folder: std::path::Path::new(""),
         environment: &|_| None,
         files: &|path| fs::read(Path::new("conf").join(path)),
         vocabulary: &config::Vocabulary::default(),

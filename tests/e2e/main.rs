@@ -6,6 +6,7 @@
 mod access_log;
 mod actions;
 mod balancing;
+mod client_tls;
 mod command_line;
 mod configuration;
 mod explain;

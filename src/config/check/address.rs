@@ -1,6 +1,5 @@
 //! Addresses that are bound twice, and the names of those who bind them.
 
-use crate::config::Listener;
 use crate::config::embedded_backend::EmbeddedBackendEntry;
 use crate::config::file::File;
 use crate::config::reader::Reader;
@@ -12,33 +11,28 @@ pub(super) fn listeners(file: &File, reader: &mut Reader<'_>) {
         Entry::Given(place, entry) => Some((place, entry)),
         Entry::Absent | Entry::Refused(_) => None,
     });
-    let mut earlier: Vec<Listener> = Vec::new();
+    let mut earlier: Vec<(SocketAddr, String)> = Vec::new();
     for (place, entry) in entries {
-        let listener = entry.listener();
+        let (address, name) = (entry.address(), entry.name());
         let address_place = entry.address.place.as_ref().unwrap_or(place);
         let name_place = entry.name.as_ref().and_then(|name| name.place.as_ref());
-        if let Some(other) = earlier
-            .iter()
-            .find(|other| collide(other.address, listener.address))
-        {
+        if let Some((_, other)) = earlier.iter().find(|(other, _)| collide(*other, address)) {
             reader.fault_at(
                 address_place,
                 format!(
-                    "the listener {:?} has this address already; \
-choose another port, or remove one of them",
-                    other.name
+                    "the listener {other:?} has this address already; \
+choose another port, or remove one of them"
                 ),
             );
-        } else if earlier.iter().any(|other| other.name == listener.name) {
+        } else if earlier.iter().any(|(_, other)| *other == name) {
             reader.fault_at(
                 name_place.unwrap_or(address_place),
                 format!(
-                    "another listener is called {:?} already; give this one a `name` of its own",
-                    listener.name
+                    "another listener is called {name:?} already; give this one a `name` of its own"
                 ),
             );
         }
-        earlier.push(listener);
+        earlier.push((address, name));
     }
 }
 
@@ -58,7 +52,7 @@ pub(super) fn embedded_backends(file: &File, reader: &mut Reader<'_>) {
         .0
         .iter()
         .filter_map(|entry| match entry {
-            Entry::Given(_, entry) => Some(entry.listener().address),
+            Entry::Given(_, entry) => Some(entry.address()),
             Entry::Absent | Entry::Refused(_) => None,
         })
         .collect();

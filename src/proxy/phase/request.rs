@@ -9,6 +9,7 @@ use crate::decision::{self, Sender};
 use crate::proxy::failure::Failure;
 use crate::proxy::{Ctx, Proxy, filters, record, reply};
 use crate::runtime::Action;
+use crate::semantics::authority::host_for_matching;
 use crate::template::Template;
 
 /// Between two reads of a request's body.
@@ -25,6 +26,9 @@ pub(in crate::proxy) async fn handle(
     session.set_read_timeout(Some(BODY_DEADLINE));
     session.set_write_timeout(Some(WRITE_DEADLINE));
     identify(session, ctx);
+    if !is_served_here(session, ctx) {
+        return refuse(proxy, session, ctx, Failure::Misdirected).await;
+    }
     let found = find_route(session, ctx);
     ctx.set_route(found);
     match filters::request(proxy, session, ctx).await {
@@ -86,6 +90,15 @@ fn identify(session: &Session, ctx: &mut Ctx) {
     let is_trusted = ctx.sender.is_some_and(|sender| sender.peer_is_trusted);
     let kept = decision::kept_request_id(snapshot, headers, is_trusted).cloned();
     ctx.request_id = Some(kept.unwrap_or_else(|| decision::make_request_id(ctx.began_wall)));
+}
+
+/// Whether the request's host is one that the connection was made for.
+fn is_served_here(session: &Session, ctx: &Ctx) -> bool {
+    let request = session.req_header();
+    let connection = ctx.connection.as_ref();
+    connection.is_none_or(|facts| {
+        facts.tls.is_none() || facts.serves(&host_for_matching(&decision::host(request)))
+    })
 }
 
 fn find_route(session: &Session, ctx: &Ctx) -> Option<usize> {

@@ -7,7 +7,7 @@ use pingora_proxy::Session;
 
 use crate::decision::{self, Outgoing};
 use crate::proxy::{Ctx, filters};
-use crate::semantics::forwarded::{Facts, Scheme};
+use crate::semantics::forwarded::Facts;
 
 /// Prepares the head for the current attempt's backend.
 pub(in crate::proxy) fn prepare(
@@ -35,7 +35,7 @@ pub(in crate::proxy) fn prepare(
             peer: connection.peer.ip(),
             peer_is_trusted: sender.peer_is_trusted,
             client: sender.client,
-            scheme: Scheme::Http,
+            scheme: connection.scheme(),
             host: host.map_or("", |host| host.to_str().unwrap_or_default()),
             port: connection.local.port(),
         },

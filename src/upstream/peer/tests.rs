@@ -16,6 +16,7 @@ fn peer(settings: &str, file: &str) -> HttpPeer {
          upstreams: {{ web: {{ backends: [app.test:443], {settings} }} }}\n"
     );
     let surroundings = Surroundings {
+        folder: std::path::Path::new(""),
         environment: &|_| None,
         files: &|_: &Path| -> io::Result<Vec<u8>> { Ok(file.as_bytes().to_vec()) },
         vocabulary: &config::Vocabulary::default(),

@@ -9,9 +9,15 @@ use socket2::SockRef;
 use super::DEADLINE;
 
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    /// What is below the stream.
+    socket: TcpStream,
     unread: Vec<u8>,
 }
+
+pub(super) trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
 
 /// An answer as it came.
 #[derive(Debug)]
@@ -32,37 +38,43 @@ impl Client {
     }
 
     pub(crate) fn try_connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(DEADLINE))?;
-        Ok(Self {
-            stream,
+        let socket = open(address)?;
+        Ok(Self::over(socket.try_clone()?, socket))
+    }
+
+    /// A client that speaks over `stream`, which stands on this socket.
+    pub(super) fn over(stream: impl Stream + 'static, socket: TcpStream) -> Self {
+        Self {
+            stream: Box::new(stream),
+            socket,
             unread: Vec::new(),
-        })
+        }
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
+        self.stream.flush().unwrap();
     }
 
     /// Sends as much as the other side takes.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
+        let _ = self.stream.flush();
     }
 
     /// Its own end of the connection.
     pub(crate) fn local_address(&self) -> SocketAddr {
-        self.stream.local_addr().unwrap()
+        self.socket.local_addr().unwrap()
     }
 
     /// Says that nothing more will come.
     pub(crate) fn finish(&self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
+        self.socket.shutdown(Shutdown::Write).unwrap();
     }
 
     /// Goes away from one moment to the next.
     pub(crate) fn reset(self) {
-        SockRef::from(&self.stream)
+        SockRef::from(&self.socket)
             .set_linger(Some(Duration::ZERO))
             .unwrap();
     }
@@ -235,6 +247,14 @@ impl Answer {
     pub(crate) fn received(&self) -> Vec<(String, String)> {
         serde_json::from_value(self.json()["headers"].clone()).unwrap()
     }
+}
+
+/// A connection on which nothing is waited for without end.
+pub(super) fn open(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(address)?;
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(DEADLINE))?;
+    Ok(socket)
 }
 
 /// The values of all headers of this name, in any case.

@@ -11,6 +11,7 @@ mod lines;
 mod load;
 mod proxy;
 mod tls;
+mod tls_client;
 mod unwilling;
 
 pub(crate) use backend::{Backend, Conversation, Request, ok, ports};
@@ -22,6 +23,7 @@ pub(crate) use hello::HelloBackend;
 pub(crate) use load::Load;
 pub(crate) use proxy::{Proxy, evenkeel, example, in_front_of, output_of, upstream_of, write_file};
 pub(crate) use tls::{Authority, Certificate, expired};
+pub(crate) use tls_client::TlsClient;
 pub(crate) use unwilling::{FullBackend, RefusingBackend};
 
 use std::time::Duration;

@@ -4,7 +4,8 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
+    SignatureAlgorithm, date_time_ymd,
 };
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -31,6 +32,23 @@ impl Authority {
     /// Its own certificate.
     pub(crate) fn pem(&self) -> String {
         self.0.pem()
+    }
+
+    pub(crate) fn der(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
+    /// A certificate for these names, with a key of this kind.
+    pub(crate) fn issue_for(
+        &self,
+        names: &[&str],
+        algorithm: &'static SignatureAlgorithm,
+    ) -> Certificate {
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let certificate = parameters("issued", names)
+            .signed_by(&key, &self.0)
+            .unwrap();
+        Certificate::new(&certificate, key)
     }
 
     /// A certificate for these names and IP addresses.
@@ -108,6 +126,10 @@ impl Certificate {
 
     pub(crate) fn der(&self) -> &CertificateDer<'static> {
         &self.der
+    }
+
+    pub(crate) fn key_der(&self) -> Vec<u8> {
+        self.key.serialize_der()
     }
 
     /// For a backend that shows this certificate.

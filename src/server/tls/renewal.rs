@@ -1,0 +1,107 @@
+//! The files of a listener's certificates, watched: what is renewed is shown from the next handshake on.
+//!
+//! They are looked at twice a second: size, time of change and inode of each, which costs next to nothing and works on every file system,
+//! through symbolic links as Kubernetes and certbot have them, and over networks. When something is different, all files of the listener
+//! are read; only certificates and keys that fit together are taken. A new certificate whose key is still the old one is a moment of every
+//! renewal, so it is only complained of when it is still so a while later.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::Terminator;
+use crate::config::{ListenerTls, ServerCertificate};
+use crate::tls::{Authorities, Certificates, Identity, PrivateKey};
+
+/// Between two looks.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// Files that do not fit are complained of when they have not changed for so many looks.
+const PATIENCE: u32 = 4;
+
+/// Watches over the files of one listener, without end.
+pub(crate) async fn watch(listener: Arc<str>, terminator: Arc<Terminator>) {
+    let mut seen = marks(&terminator.written());
+    let mut misfit: Option<(Vec<Mark>, u32)> = None;
+    loop {
+        tokio::time::sleep(INTERVAL).await;
+        let written = terminator.written();
+        let now = marks(&written);
+        if now == seen {
+            continue;
+        }
+        match renewed(&written) {
+            Ok(next) => {
+                let is_new = next != written;
+                match terminator.replace(next) {
+                    Ok(()) if is_new => {
+                        log::info!("listener {listener}: its certificates were read again")
+                    }
+                    Ok(()) => {}
+                    Err(error) => log::error!(
+                        "listener {listener}: {error}; the certificates before are still shown"
+                    ),
+                }
+                seen = now;
+                misfit = None;
+            }
+            Err(complaint) => {
+                let looks = match &misfit {
+                    Some((marks, looks)) if *marks == now => looks + 1,
+                    _ => 1,
+                };
+                if looks == PATIENCE {
+                    log::error!(
+                        "listener {listener}: {complaint}; the certificates before are still shown"
+                    );
+                    seen = now;
+                    misfit = None;
+                } else {
+                    misfit = Some((now, looks));
+                }
+            }
+        }
+    }
+}
+
+/// What tells two states of a file apart.
+type Mark = Option<(u64, Option<SystemTime>, u64)>;
+
+fn marks(tls: &ListenerTls) -> Vec<Mark> {
+    let pairs = tls.certificates.iter();
+    let files = pairs.flat_map(|certificate| [&certificate.cert, &certificate.key]);
+    let clients = tls.clients.iter().map(|clients| &clients.file);
+    files.chain(clients).map(|path| mark(path)).collect()
+}
+
+fn mark(path: &Path) -> Mark {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok(), metadata.ino()))
+}
+
+/// The same, with what the files hold now.
+fn renewed(tls: &ListenerTls) -> Result<ListenerTls, String> {
+    let mut next = tls.clone();
+    for certificate in &mut next.certificates {
+        let ServerCertificate {
+            cert,
+            key,
+            identity,
+        } = certificate;
+        let certificates = read(cert, Certificates::from_pem)?;
+        let private_key = read(key, PrivateKey::from_pem)?;
+        *identity = Identity::new(certificates, private_key)
+            .map_err(|message| format!("{} {message}", key.display()))?;
+    }
+    if let Some(clients) = &mut next.clients {
+        clients.authorities = read(&clients.file, Authorities::from_pem)?;
+    }
+    Ok(next)
+}
+
+fn read<T>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, String> {
+    let shown = path.display();
+    let bytes = fs::read(path).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    parse(&bytes).map_err(|message| format!("{shown} {message}"))
+}

@@ -1,0 +1,171 @@
+//! From the configuration to rustls's.
+
+use std::io;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{Ticketer, default_provider, kx_group};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{Error, ServerConfig, version};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use super::TlsStream;
+use crate::config::{ClientAuth, ClientAuthorities, ListenerTls, TlsVersion};
+use crate::tls::Chooser;
+
+/// So many sessions of TLS 1.2 clients without tickets are kept.
+const SESSIONS: usize = 4_096;
+
+/// The TLS of one listener.
+#[derive(Debug)]
+pub(crate) struct Terminator {
+    current: ArcSwap<Current>,
+    tickets: Arc<dyn ProducesTickets>,
+}
+
+/// The certificates of one moment.
+#[derive(Debug)]
+struct Current {
+    written: ListenerTls,
+    chooser: Arc<Chooser>,
+    acceptor: Arc<ServerConfig>,
+}
+
+impl Terminator {
+    /// TLS as `tls` has it.
+    ///
+    /// # Errors
+    /// rustls refuses something that the configuration's checks have not seen.
+    pub(crate) fn new(tls: ListenerTls) -> Result<Self, Error> {
+        let tickets = Ticketer::new()?;
+        let current = Current::new(tls, &tickets)?;
+        Ok(Self {
+            current: ArcSwap::from_pointee(current),
+            tickets,
+        })
+    }
+
+    /// As it is written, with the certificates that are shown now.
+    pub(super) fn written(&self) -> ListenerTls {
+        self.current.load().written.clone()
+    }
+
+    /// Shows these certificates from the next handshake on.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; those before are still shown then.
+    pub(super) fn replace(&self, tls: ListenerTls) -> Result<(), Error> {
+        let next = Current::new(tls, &self.tickets)?;
+        self.current.store(Arc::new(next));
+        Ok(())
+    }
+
+    /// Makes a TLS connection of one that was just accepted, and tells which certificates there were.
+    ///
+    /// # Errors
+    /// The client does not want to, or may not.
+    pub(crate) async fn accept(&self, client: TcpStream) -> io::Result<(TlsStream, Arc<Chooser>)> {
+        let (acceptor, chooser) = {
+            let current = self.current.load();
+            (Arc::clone(&current.acceptor), Arc::clone(&current.chooser))
+        };
+        let stream = TlsAcceptor::from(acceptor).accept(client).await?;
+        Ok((stream, chooser))
+    }
+}
+
+impl Current {
+    fn new(tls: ListenerTls, tickets: &Arc<dyn ProducesTickets>) -> Result<Self, Error> {
+        let identities = || {
+            tls.certificates
+                .iter()
+                .map(|certificate| &certificate.identity)
+        };
+        let chooser = Arc::new(Chooser::new(identities()));
+        let certified = identities().map(|identity| identity.certified().map(Arc::new));
+        let certificates = Certificates {
+            chooser: Arc::clone(&chooser),
+            certified: certified.collect::<Result<_, _>>()?,
+        };
+        let versions: &[_] = match tls.min_version {
+            TlsVersion::V1_2 => &[&version::TLS12, &version::TLS13],
+            TlsVersion::V1_3 => &[&version::TLS13],
+        };
+        let provider = Arc::new(provider());
+        let verifier = verifier(tls.clients.as_ref(), &provider)?;
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)?
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(Arc::new(certificates));
+        config.ticketer = Arc::clone(tickets);
+        config.session_storage = rustls::server::ServerSessionMemoryCache::new(SESSIONS);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            written: tls,
+            chooser,
+            acceptor: Arc::new(config),
+        })
+    }
+}
+
+/// Key exchange that a quantum computer does not undo comes first, for clients that offer it (draft-ietf-tls-ecdhe-mlkem).
+fn provider() -> CryptoProvider {
+    CryptoProvider {
+        kx_groups: vec![
+            kx_group::X25519MLKEM768,
+            kx_group::X25519,
+            kx_group::SECP256R1,
+            kx_group::SECP384R1,
+        ],
+        ..default_provider()
+    }
+}
+
+fn verifier(
+    clients: Option<&ClientAuthorities>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+    let Some(clients) = clients else {
+        return Ok(WebPkiClientVerifier::no_client_auth());
+    };
+    let mut roots = RootCertStore::empty();
+    for authority in clients.authorities.certificates().iter() {
+        roots.add(authority.clone())?;
+    }
+    let builder =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let builder = match clients.auth {
+        ClientAuth::Required => builder,
+        ClientAuth::Optional => builder.allow_unauthenticated(),
+    };
+    builder
+        .build()
+        .map_err(|error| Error::General(error.to_string()))
+}
+
+/// Certificates, ready to be shown.
+#[derive(Debug)]
+struct Certificates {
+    chooser: Arc<Chooser>,
+    certified: Vec<Arc<CertifiedKey>>,
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, client: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let candidates = self.chooser.candidates(client.server_name());
+        let certified = || {
+            candidates
+                .iter()
+                .filter_map(|index| self.certified.get(*index))
+        };
+        let schemes = client.signature_schemes();
+        let usable = certified().find(|certified| certified.key.choose_scheme(schemes).is_some());
+        // Without one, rustls tells the client that the two have nothing in common.
+        usable.or_else(|| certified().next()).cloned()
+    }
+}
