@@ -7,16 +7,17 @@
 mod address;
 mod overlap;
 mod route;
+mod upstream;
 
+use super::Config;
 use super::diagnostic::Place;
 use super::embedded_backend::EmbeddedBackendEntry;
 use super::file::File;
 use super::listener::{Listener, ListenerEntry};
 use super::reader::Reader;
 use super::route::Route;
-use super::spot::{Entry, Spot};
-use super::upstream::{Upstream, UpstreamEntry};
-use super::{Backend, Config};
+use super::spot::Entry;
+use super::upstream::Upstream;
 
 /// The configuration that the file describes; None, and faults noted, when its parts do not fit together.
 pub(super) fn check(file: File, reader: &mut Reader<'_>) -> Option<Config> {
@@ -36,7 +37,7 @@ pub(super) fn check(file: File, reader: &mut Reader<'_>) -> Option<Config> {
         .upstreams
         .0
         .into_iter()
-        .map(|(name, entry)| upstream(name.value.0, entry?, reader))
+        .map(|(name, entry)| upstream::upstream(name.value.0, entry?, reader))
         .collect();
     let listeners = file.listeners.0.into_iter();
     let listeners: Vec<Option<Listener>> = listeners
@@ -91,56 +92,4 @@ impl Names {
             listeners: listeners.filter(|names| !names.is_empty()),
         }
     }
-}
-
-fn upstream(name: String, entry: Spot<UpstreamEntry>, reader: &mut Reader<'_>) -> Option<Upstream> {
-    let entry = entry.value;
-    let tls = entry.tls.0.map(|tls| tls.value.build(reader));
-    let mut backends: Vec<Backend> = Vec::new();
-    for Spot { place, value } in entry.backends.0 {
-        let Some(backend) = value.0.backend(place.as_ref(), reader) else {
-            continue;
-        };
-        if let (Some(place), true) = (
-            &place,
-            backends
-                .iter()
-                .any(|other| other.address == backend.address),
-        ) {
-            reader.fault_at(
-                place,
-                format!(
-                    "{} is in this upstream already; \
-remove it, and give the other a higher `weight` for more requests",
-                    backend.address
-                ),
-            );
-        }
-        if let (Some(place), Some(tls)) = (&place, &tls)
-            && let Some(message) = tls.complaint(&backend.address)
-        {
-            reader.fault_at(place, message);
-        }
-        backends.push(backend);
-    }
-    let health_check = match entry.health_check.0 {
-        None => None,
-        Some(written) => Some(written.build(reader)?),
-    };
-    let sticky = entry.sticky.0.map(|sticky| sticky.value.build(reader));
-    let queue = entry.queue.0.map(|queue| queue.build(&backends, reader));
-    Some(Upstream {
-        name,
-        backends,
-        balance: entry.balance,
-        sticky,
-        health_check,
-        outlier: entry.outlier.0,
-        slow_start: entry.slow_start,
-        retry: entry.retry.0,
-        timeouts: entry.timeouts,
-        connections: entry.connections,
-        tls,
-        queue,
-    })
 }

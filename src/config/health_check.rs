@@ -96,7 +96,7 @@ section! {
         /// Statuses that count as good: `200`, `200-299`, or a list of these.
         pub(super) status: StatusRanges = StatusRanges::successful(),
         /// Text that the body must hold; any body will do by default.
-        pub(super) body_contains: Option<String>,
+        pub(super) body_contains: Option<Spot<String>>,
     }
 }
 
@@ -164,7 +164,7 @@ fn probe(
             path: http.path.0,
             host: http.host.map(|host| host.0),
             status: http.status,
-            body_contains: http.body_contains,
+            body_contains: http.body_contains.map(|text| wanted(text, reader)),
         })
     });
     let tcp = tcp.value().map(|_| Probe::Tcp);
@@ -174,6 +174,18 @@ fn probe(
         })
     });
     http.or(tcp).or(grpc)
+}
+
+/// Refuses a text that every body holds.
+fn wanted(text: Spot<String>, reader: &mut Reader<'_>) -> String {
+    if let Some(place) = &text.place
+        && text.value.is_empty()
+    {
+        let message =
+            "an empty text stands in every body; write what a good one holds, or remove this";
+        reader.fault_at(place, message);
+    }
+    text.value
 }
 
 /// Notes what is wrong when not exactly one of these keys stands in the health check at `check`.

@@ -135,14 +135,18 @@ pub struct Config {
 impl Config {
     /// What is no fault, and yet should be known, as of `now`: one line each, with the way to the key.
     pub fn warnings(&self, now: SystemTime) -> Vec<String> {
+        let of_tls = |upstream: &Upstream| {
+            let tls = upstream.tls.as_ref();
+            let path = format!("upstreams.{}.tls", upstream.name);
+            tls.map_or_else(Vec::new, |tls| tls.warnings(&path, now))
+        };
+        let upstreams = self.upstreams.iter();
+        let upstreams =
+            upstreams.flat_map(|upstream| [upstream.warnings(), of_tls(upstream)].concat());
         let listeners = self.listeners.iter().enumerate();
         let listeners = listeners
             .filter_map(|(index, listener)| Some((index, listener.tls.as_ref()?)))
             .flat_map(|(index, tls)| tls.warnings(&format!("listeners[{index}].tls"), now));
-        let upstreams = self.upstreams.iter();
-        let upstreams = upstreams
-            .filter_map(|upstream| Some((&upstream.name, upstream.tls.as_ref()?)))
-            .flat_map(|(name, tls)| tls.warnings(&format!("upstreams.{name}.tls"), now));
         listeners.chain(upstreams).collect()
     }
 }

@@ -1,33 +1,104 @@
 //! `retry`: which failed attempts are made again, at another backend.
+//!
+//! Keys that contradict each other are refused: whoever has written `on: [503]` beside `attempts: 1` believes in a second attempt.
 
+use super::diagnostic::Place;
 use super::duration::{DAY, MILLISECOND};
 use super::percent::Percent;
 use super::read::{Read, Show, Word};
 use super::reader::Reader;
 use super::schema;
 use super::section::section;
+use super::spot::Spot;
 use super::tree::Tree;
 use super::word::{show_word, word_of};
 use serde_json::json;
 use std::time::Duration;
 
+/// Which failed attempts are made again, at another backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts in all that reach a backend.
+    pub attempts: u32,
+    /// What an attempt may have failed with; at least one.
+    pub on: Triggers,
+    /// The share of the upstream's requests that may be sent again.
+    pub budget: Percent,
+    /// No attempt begins later than this after the first one.
+    pub deadline: Option<Duration>,
+    /// Whether requests are sent again even when their method is not idempotent.
+    pub non_idempotent: bool,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Retry {
+            attempts: 2,
+            on: Triggers(vec![Trigger::Connect, Trigger::Reset]),
+            budget: Percent(20),
+            deadline: None,
+            non_idempotent: false,
+        }
+    }
+}
+
 section! {
     /// Which failed attempts are made again, at another backend; `off` for none.
-    #[derive(PartialEq, Eq)]
-    pub struct Retry {
+    pub(super) struct RetryEntry {
         /// Attempts in all that reach a backend. A connection that could not be made reached none and does not count:
         /// such a request goes on until each backend was tried once.
-        pub attempts: u32 [1..=100] = 2,
+        pub(super) attempts: u32 [1..=100] = Retry::default().attempts,
         /// What an attempt may have failed with: `connect`, `reset`, `timeout`, `502`, `503`, `504`, `5xx`.
-        pub on: Triggers = Triggers(vec![Trigger::Connect, Trigger::Reset]),
+        pub(super) on: Spot<Triggers> = Spot::default_value(Retry::default().on),
         /// Requests that a backend may have seen are sent again as long as these are no more than this share of the
         /// upstream's requests of the last ten seconds, and 100 more.
-        pub budget: Percent [1..=100] = Percent(20),
+        pub(super) budget: Spot<Percent> [1..=100] = Spot::default_value(Retry::default().budget),
         /// No attempt begins later than this after the first one; no limit by default.
-        pub deadline: Option<Duration> [MILLISECOND..=DAY],
+        pub(super) deadline: Option<Duration> [MILLISECOND..=DAY],
         /// Whether requests that a backend may have acted upon are sent again even when their method is not idempotent,
         /// such as POST.
-        pub non_idempotent: bool = false,
+        pub(super) non_idempotent: bool = Retry::default().non_idempotent,
+    }
+}
+
+impl RetryEntry {
+    /// The rules, once its keys are seen to fit together.
+    pub(super) fn build(self, reader: &mut Reader<'_>) -> Retry {
+        let on_is_whole = |place: &Place| !reader.has_faults_below(&place.path);
+        let on_is_whole = self.on.place.as_ref().is_none_or(on_is_whole);
+        let only_unsent = self.on.value.0 == [Trigger::Connect] && on_is_whole;
+        if let Some(place) = &self.on.place
+            && on_is_whole
+        {
+            if self.on.value.0.is_empty() {
+                let message = "nothing stands here, so nothing is tried again; add an element, or write `retry: off`";
+                reader.fault_at(place, message);
+            } else if self.attempts == 1 && !only_unsent {
+                let message = "`attempts: 1` makes only connections again that could not be made; \
+write `attempts: 2`, or here `[connect]`";
+                reader.fault_at(place, message);
+            }
+        }
+        if let Some(place) = &self.budget.place
+            && (self.attempts == 1 || only_unsent)
+        {
+            let because = if only_unsent {
+                "`on: [connect]`"
+            } else {
+                "`attempts: 1`"
+            };
+            reader.fault_at(
+                place,
+                format!("with {because} nothing is sent again that this could be a share of; remove one of the two"),
+            );
+        }
+        Retry {
+            attempts: self.attempts,
+            on: self.on.value,
+            budget: self.budget.value,
+            deadline: self.deadline,
+            non_idempotent: self.non_idempotent,
+        }
     }
 }
 

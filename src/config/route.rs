@@ -89,9 +89,9 @@ section! {
         /// Decides between routes with equally specific hosts; higher wins.
         pub(super) priority: i32 [-1_000_000..=1_000_000] = 0,
         /// Forwarded headers that are other than at the top level.
-        pub(super) forwarded: Overrides,
+        pub(super) forwarded: Spot<Overrides>,
         /// What its requests pass, in order.
-        pub(super) filters: Vec<Filter>,
+        pub(super) filters: Vec<Spot<Filter>>,
         /// Share the requests among these upstreams: `[{ upstream: stable, weight: 95 }, { upstream: canary, weight: 5 }]`.
         pub(super) split: Entry<WrittenSplit>,
         /// Send the client elsewhere.

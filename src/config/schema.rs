@@ -161,3 +161,18 @@ pub(super) fn one_of<T>(words: &[(&str, T)]) -> Value {
     let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     json!({"anyOf": [{"enum": words}, {"type": "string", "pattern": "\\$\\{"}]})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_is_built_and_said_not_to_be() {
+        let paths = paths();
+        let both: Vec<_> = NOT_BUILT
+            .iter()
+            .filter(|path| paths.iter().any(|built| built == *path))
+            .collect();
+        assert!(both.is_empty(), "{both:?}");
+    }
+}

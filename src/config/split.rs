@@ -28,7 +28,7 @@ section! {
         /// The upstreams, and the share of each.
         pub(super) between: AtLeastOne<WayEntry>,
         /// A text with variables of the request. Without it each request is shared out anew.
-        pub(super) key: Option<HashKey>,
+        pub(super) key: Option<Spot<HashKey>>,
     }
 }
 
@@ -98,6 +98,19 @@ impl WrittenSplit {
             }
             ways.push((index, weight));
         }
+        if let (
+            Some(Spot {
+                place: Some(place), ..
+            }),
+            [_],
+        ) = (&key, ways.as_slice())
+        {
+            reader.fault_at(
+                place,
+                "there is one upstream, and so nothing to choose by this key; add another one to `between`, or remove the key",
+            );
+        }
+        let key = key.map(|key| key.value);
         Some(Split { between: ways, key })
     }
 }

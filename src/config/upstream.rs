@@ -1,6 +1,6 @@
 //! `upstreams`: named groups of backends, and how they are spoken to.
 
-use super::backend::{Backend, BackendEntry};
+use super::backend::{Backend, BackendAddress, BackendEntry};
 use super::backend_tls::{Tls, TlsEntry};
 use super::balance::Balance;
 use super::collection::AtLeastOne;
@@ -8,7 +8,7 @@ use super::duration::{DAY, MILLISECOND};
 use super::health_check::{HealthCheck, HealthCheckEntry};
 use super::outlier::Outlier;
 use super::queue::Queue;
-use super::retry::Retry;
+use super::retry::{Retry, RetryEntry};
 use super::section::section;
 use super::shorthand::{OnUnlessOff, Short};
 use super::slow_start::SlowStart;
@@ -45,6 +45,38 @@ pub struct Upstream {
     pub queue: Option<Queue>,
 }
 
+impl Upstream {
+    /// What is no fault, and yet is not what was probably meant. What a name resolves to is not known here.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let is_written = |backend: &Backend| matches!(backend.address, BackendAddress::Socket(_));
+        if !self.backends.iter().all(is_written) {
+            return Vec::new();
+        }
+        let (name, count) = (&self.name, self.backends.len());
+        let mut warnings = Vec::new();
+        if let Some(outlier) = &self.outlier
+            && count > 1
+            && outlier.max_ejected.of(count as u64) == 0
+        {
+            warnings.push(format!(
+                "upstreams.{name}.outlier.max_ejected: {}% of {count} backends, rounded down, is none, so none is ever ejected; \
+write at least {}%, or `outlier: off`",
+                outlier.max_ejected.0,
+                100_usize.div_ceil(count)
+            ));
+        }
+        if let Some(retry) = &self.retry
+            && count == 1
+            && *retry != Retry::default()
+        {
+            warnings.push(format!(
+                "upstreams.{name}.retry: attempts are made again at another backend, and there is no other, so nothing is tried again"
+            ));
+        }
+        warnings
+    }
+}
+
 section! {
     /// A named group of backends that answer alike.
     pub(super) struct UpstreamEntry {
@@ -59,9 +91,9 @@ section! {
         /// When failed requests eject a backend, and for how long; `off` for never.
         pub(super) outlier: OnUnlessOff<Outlier>,
         /// The time in which the weight of a backend that has come back grows from a twentieth to the whole; `off` for at once.
-        pub(super) slow_start: SlowStart = SlowStart(None),
+        pub(super) slow_start: Spot<SlowStart> = Spot::default_value(SlowStart(None)),
         /// Which failed attempts are made again, at another backend; `off` for none.
-        pub(super) retry: OnUnlessOff<Retry>,
+        pub(super) retry: OnUnlessOff<RetryEntry>,
         /// How long each step towards a backend may take.
         pub(super) timeouts: Timeouts,
         /// Connections that are kept for the next request, shared by all threads.

@@ -189,3 +189,32 @@ fn a_pid_file_that_cannot_be_written_ends_the_program_with_1() {
         "{error}"
     );
 }
+
+#[test]
+fn what_can_have_no_effect_is_warned_of_when_a_file_is_checked() {
+    let file = "listeners:
+  - address: 127.0.0.1:0
+upstreams:
+  three:
+    backends: [127.0.0.1:1, 127.0.0.1:2, 127.0.0.1:3]
+    outlier: { max_ejected: 20% }
+  one:
+    backends: [127.0.0.1:1]
+    retry: { attempts: 3 }
+  plain:
+    backends: [127.0.0.1:1]
+routes:
+  - upstream: three
+";
+    let output = run_with(file, &["-c", "FILE", "-t"]);
+    let error = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    for warning in [
+        "warning: upstreams.three.outlier.max_ejected: 20% of 3 backends, rounded down, is none, so none is ever ejected; \
+         write at least 34%, or `outlier: off`",
+        "warning: upstreams.one.retry: attempts are made again at another backend, and there is no other",
+    ] {
+        assert!(error.contains(warning), "{error}");
+    }
+    assert_eq!(error.lines().count(), 2, "{error}");
+}

@@ -1,6 +1,7 @@
 //! Routes: the names they use and bear, and that each does one thing.
 
 use super::Names;
+use crate::config::Filter;
 use crate::config::diagnostic::{Place, closest};
 use crate::config::reader::Reader;
 use crate::config::redirect::Redirect;
@@ -42,9 +43,8 @@ pub(super) fn route(
         value: entry,
     } = entry;
     let place = place?;
-    let forwarded = entry.forwarded.over(base);
+    let forwarded = entry.forwarded.value.over(base);
     let priority = entry.priority;
-    let filters = entry.filters;
     let name = entry.name.as_ref().map(|name| name.value.0.clone());
     let matches = match entry.matches {
         Entry::Absent => Some(Match::default()),
@@ -61,15 +61,53 @@ pub(super) fn route(
         respond: entry.respond,
     };
     let action = action(&place, actions, names, reader);
+    if let Some(Action::Redirect(_) | Action::Respond(_)) = &action {
+        nothing_for_a_backend(entry.forwarded.place.as_ref(), &entry.filters, reader);
+    }
+    let filters = entry.filters.into_iter().map(|filter| filter.value);
     Some(Route {
         label: name.clone().unwrap_or_else(|| format!("routes[{index}]")),
         name,
         matches: matches?,
         priority,
         forwarded,
-        filters,
+        filters: filters.collect(),
         action: action?,
     })
+}
+
+/// Refuses what would change the request to a backend in a route that asks none. A filter of the program's own may look at
+/// what the filters before it have changed.
+fn nothing_for_a_backend(
+    forwarded: Option<&Place>,
+    filters: &[Spot<Filter>],
+    reader: &mut Reader<'_>,
+) {
+    if let Some(place) = forwarded {
+        reader.fault_at(
+            place,
+            "this route asks no backend that could be sent these headers; remove them",
+        );
+    }
+    if filters
+        .iter()
+        .any(|filter| matches!(filter.value, Filter::Own(_)))
+    {
+        return;
+    }
+    let changes_the_request =
+        |filter: &Filter| matches!(filter, Filter::RequestHeaders(_) | Filter::Rewrite(_));
+    for Spot { place, value } in filters {
+        if let Some(place) = place
+            && changes_the_request(value)
+            && !reader.has_faults_below(&place.path)
+        {
+            reader.fault_at(
+                place,
+                "this route asks no backend, and its answer goes by what the client sent, so this has no effect; remove it",
+            );
+        }
+    }
 }
 
 fn listener_names(matches: &MatchEntry, names: &Names, reader: &mut Reader<'_>) {
