@@ -71,6 +71,7 @@ fn weights_share_the_requests_in_exact_proportion() {
   - address: 127.0.0.1:0
 upstreams:
   hello:
+    balance: round_robin
     backends:
       - {{ address: {}, weight: 3 }}
       - {{ address: {}, weight: 1 }}

@@ -1,6 +1,9 @@
 //! What the file says reaches the running program.
 
-use crate::support::{Backend, Proxy, RefusingBackend, eventually, in_front_of, ok};
+use crate::shipped_files::free_address;
+use crate::support::{
+    Backend, Client, GatedBackend, Proxy, RefusingBackend, eventually, in_front_of, ok, upstream_of,
+};
 
 #[test]
 fn environment_values_in_the_file_reach_the_running_program() {
@@ -79,4 +82,35 @@ routes:
             .count()
     };
     eventually("three workers of the front door", || workers() == 3);
+}
+
+#[test]
+fn an_embedded_backend_answers_with_its_name_where_the_file_says() {
+    let address = free_address();
+    let file = in_front_of(&[address.parse().unwrap()]);
+    let proxy = Proxy::start(&format!(
+        "embedded_backends: [{{ name: app7, address: '{address}' }}]\n{file}"
+    ));
+    assert_eq!(proxy.get("/").hostname(), "app7");
+}
+
+#[test]
+fn what_is_written_off_is_off() {
+    let backend = GatedBackend::start("one");
+    let file = upstream_of(
+        &[backend.address()],
+        "sticky: off\n    health_check: off\n    queue: off",
+    );
+    let address = backend.address().to_string();
+    let limited = format!("{{ address: '{address}', max_requests: 1 }}");
+    let proxy = Proxy::start(&file.replace(&address, &limited));
+    let mut held = Client::connect(proxy.address());
+    held.send("GET /held HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    eventually("it is held", || !backend.requests().is_empty());
+    // Without a queue it does not wait.
+    assert_eq!(proxy.get("/").status, 503);
+    backend.let_go(1);
+    let answer = held.answer();
+    assert_eq!((answer.status, answer.header("Set-Cookie")), (200, None));
+    assert_eq!(backend.targets(), ["/held"], "and no check");
 }

@@ -321,3 +321,24 @@ fn clients_are_let_in_by_their_address_behind_trusted_proxies() {
     }
     assert_eq!(backend.requests().len(), 2);
 }
+
+#[test]
+fn filters_stand_at_the_top_level_at_a_listener_and_at_a_route() {
+    let backend = echo();
+    let proxy = Proxy::start(&format!(
+        "filters: [request_headers: {{ add: {{ X-Passed: top }} }}]
+listeners:
+  - address: 127.0.0.1:0
+    filters: [request_headers: {{ add: {{ X-Passed: listener }} }}]
+upstreams: {{ web: {{ backends: [{}] }} }}
+routes:
+  - upstream: web
+    filters: [request_headers: {{ add: {{ X-Passed: route }} }}]
+",
+        backend.address()
+    ));
+    assert_eq!(
+        lines(&proxy.get("/").text(), "x-passed"),
+        ["X-Passed: top", "X-Passed: listener", "X-Passed: route"]
+    );
+}

@@ -266,3 +266,51 @@ fn the_forwarded_header_of_rfc_7239_is_sent_on_request() {
     let (_hello, proxy) = hello_behind("", "");
     assert_eq!(received(&proxy.get("/headers"), "Forwarded"), None);
 }
+
+#[test]
+fn x_forwarded_for_is_appended_to_or_replaced() {
+    for (how, expected) in [("append", "6.6.6.6, 127.0.0.1"), ("replace", "127.0.0.1")] {
+        let keys = format!("forwarded: {{ x_forwarded_for: {how}, host: preserve }}");
+        let (_hello, proxy) = hello_behind(&keys, "");
+        let answer = get_with(proxy.address(), "/headers", "X-Forwarded-For: 6.6.6.6\r\n");
+        assert_received(
+            &answer,
+            &[("X-Forwarded-For", expected), ("Host", "a.test")],
+        );
+    }
+}
+
+#[test]
+fn each_forwarded_key_of_a_route_wins_over_the_top_level() {
+    let (_hello, proxy) = hello_behind(
+        "forwarded: { x_forwarded_for: off, x_forwarded_proto: false, x_forwarded_host: false, \
+         x_forwarded_port: false, x_real_ip: false, rfc7239: false, host: upstream }",
+        "    forwarded: { x_forwarded_for: append, x_forwarded_proto: true, x_forwarded_host: true, \
+         x_forwarded_port: true, x_real_ip: true, rfc7239: true, host: preserve }",
+    );
+    let port = proxy.address().port().to_string();
+    let answer = get_with(proxy.address(), "/headers", "X-Forwarded-For: 6.6.6.6\r\n");
+    assert_received(
+        &answer,
+        &[
+            ("X-Forwarded-For", "6.6.6.6, 127.0.0.1"),
+            ("X-Forwarded-Proto", "http"),
+            ("X-Forwarded-Host", "a.test"),
+            ("X-Forwarded-Port", &port),
+            ("X-Real-IP", "127.0.0.1"),
+            ("Host", "a.test"),
+        ],
+    );
+    assert!(received(&answer, "Forwarded").is_some());
+}
+
+#[test]
+fn a_route_can_leave_out_x_forwarded_for_and_send_the_backend_s_address_as_host() {
+    let (hello, proxy) = hello_behind(
+        "",
+        "    forwarded: { x_forwarded_for: off, host: upstream }",
+    );
+    let answer = proxy.get("/headers");
+    assert_received(&answer, &[("Host", &hello.address().to_string())]);
+    assert_eq!(received(&answer, "X-Forwarded-For"), None);
+}

@@ -120,6 +120,20 @@ fn a_reset_is_not_tried_elsewhere_when_it_is_not_listed() {
 }
 
 #[test]
+fn no_connection_and_a_reset_are_each_tried_elsewhere_when_they_are_listed_alone() {
+    let (refusing, resetting, fine) =
+        (RefusingBackend::new(), Backend::resetting_after(""), fine());
+    for (failing, listed) in [
+        (refusing.address(), "connect"),
+        (resetting.address(), "reset"),
+    ] {
+        let keys = format!("outlier: off\n    retry: {{ on: [{listed}] }}");
+        let proxy = Proxy::start(&upstream_of(&[failing, fine.address()], &keys));
+        assert_eq!(statuses(&asked_twice(&proxy, GET)), [200, 200], "{listed}");
+    }
+}
+
+#[test]
 fn a_connection_that_cannot_be_made_is_not_tried_elsewhere_when_it_is_not_listed() {
     let (refusing, fine) = (RefusingBackend::new(), fine());
     for retry in ["off", "{ on: [reset] }"] {

@@ -216,3 +216,28 @@ fn a_backend_can_be_named_by_its_host_name() {
         assert_eq!(proxy.get("/").text(), "fine");
     }
 }
+
+#[test]
+fn a_higher_priority_wins_over_a_longer_path() {
+    let proxy = proxy(
+        "  - { match: { path: /api/v1 }, respond: { body: longer } }
+  - { match: { path: /api }, priority: 1, respond: { body: higher } }
+",
+    );
+    assert_eq!(proxy.get("/api/v1/x").text(), "higher");
+}
+
+#[test]
+fn headers_are_matched_by_expression_and_arguments_by_presence() {
+    let proxy = proxy(
+        "  - { respond: { body: any } }
+  - { match: { headers: { X-Tenant: { regex: '^[a-z]+$' } } }, respond: { body: tenant } }
+  - { match: { query: { debug: { present: true } } }, respond: { body: debug } }
+",
+    );
+    let answered = |target: &str, headers: &str| get_with(proxy.address(), target, headers).text();
+    assert_eq!(answered("/", "X-Tenant: blue\r\n"), "tenant");
+    assert_eq!(answered("/", "X-Tenant: 12\r\n"), "any");
+    assert_eq!(answered("/?debug", ""), "debug");
+    assert_eq!(answered("/?bug", ""), "any");
+}

@@ -39,7 +39,7 @@ fn assert_both_answer(proxy: &Proxy) {
 }
 
 /// An address that was free a moment ago: an embedded backend cannot tell which port it was given.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }

@@ -183,10 +183,13 @@ fn without_sticky_a_draining_backend_gets_nothing_and_the_log_says_so() {
 fn the_cookie_has_the_attributes_that_the_file_gives_it() {
     let hello = HelloBackend::start("a");
     for (settings, attributes) in [
-        ("cookie: lb", "; Path=/; HttpOnly; SameSite=Lax"),
         (
-            "cookie: lb, http_only: false, same_site: strict",
-            "; Path=/; SameSite=Strict",
+            "cookie: lb, same_site: lax",
+            "; Path=/; HttpOnly; SameSite=Lax",
+        ),
+        (
+            "cookie: lb, secure: true, http_only: false, same_site: strict",
+            "; Path=/; Secure; SameSite=Strict",
         ),
         (
             "cookie: lb, secure: true, same_site: none",

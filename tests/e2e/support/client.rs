@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::DEADLINE;
+use super::patience;
 
 pub(crate) struct Client {
     stream: Box<dyn Stream>,
@@ -253,7 +253,8 @@ impl Answer {
 pub(super) fn open(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpStream::connect(address)?;
     socket.set_nodelay(true)?;
-    socket.set_read_timeout(Some(DEADLINE))?;
+    socket.set_read_timeout(Some(patience()))?;
+    socket.set_write_timeout(Some(patience()))?;
     Ok(socket)
 }
 

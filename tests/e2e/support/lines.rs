@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
-use super::{DEADLINE, eventually};
+use super::{eventually, patience};
 
 #[derive(Clone, Default)]
 pub(crate) struct Lines {
@@ -49,7 +49,7 @@ impl Lines {
         let (lines, more) = &*self.shared;
         let search = |lines: &mut Vec<String>| lines.iter().find_map(|line| find(line));
         let (mut lines, _) = more
-            .wait_timeout_while(lines.lock().unwrap(), DEADLINE, |lines| {
+            .wait_timeout_while(lines.lock().unwrap(), patience(), |lines| {
                 search(lines).is_none()
             })
             .unwrap();

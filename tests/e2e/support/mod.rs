@@ -2,6 +2,7 @@
 //! clients that send exactly what they are given. Every wait has a deadline, so a test that would hang fails.
 
 mod backend;
+mod change;
 mod client;
 mod dns;
 mod gate;
@@ -15,6 +16,7 @@ mod tls_client;
 mod unwilling;
 
 pub(crate) use backend::{Backend, Conversation, Request, ok, ports};
+pub(crate) use change::{CHANGE, CHANGED, Change, NOTE, REFUSED, SAME};
 pub(crate) use client::{Answer, Client, ask, get, get_with, refuses};
 pub(crate) use dns::{DnsServer, Mood};
 pub(crate) use gate::GatedBackend;
@@ -31,11 +33,16 @@ use std::time::Duration;
 /// Nothing that a test waits for takes nearly this long, even on a machine that is busy with other things.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
+/// How long a test waits for what must come.
+fn patience() -> Duration {
+    change::patience().unwrap_or(DEADLINE)
+}
+
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Polls until `holds`; fails the test when it does not in time.
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let mut left = DEADLINE;
+    let mut left = patience();
     while !holds() {
         left = left.saturating_sub(PAUSE);
         assert!(!left.is_zero(), "waited in vain: {what}");

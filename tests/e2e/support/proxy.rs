@@ -10,6 +10,7 @@ use std::{fs, thread};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use tempfile::TempDir;
 
+use super::change;
 use super::client::{Answer, get};
 use super::eventually;
 use super::lines::Lines;
@@ -47,9 +48,10 @@ impl Proxy {
     ) -> Self {
         let folder = TempDir::new().unwrap();
         let file = write_file(folder.path(), configuration);
-        command.current_dir(folder.path()).arg("-c").arg(file);
+        command.current_dir(folder.path()).arg("-c").arg(&file);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         prepare(&mut command);
+        change::apply_to(&file);
         let mut child = command.spawn().unwrap();
         let mut proxy = Self {
             stdout: Lines::of(child.stdout.take().unwrap()),
