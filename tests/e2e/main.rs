@@ -10,6 +10,7 @@ mod client_tls;
 mod command_line;
 mod configuration;
 mod connections;
+mod examples;
 mod explain;
 mod failover;
 mod failures;

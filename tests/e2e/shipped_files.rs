@@ -7,9 +7,12 @@ use crate::support::{HelloBackend, Proxy, evenkeel, output_of};
 
 #[test]
 fn every_shipped_file_is_good() {
-    for file in ["conf/lb.yaml", "conf/reference.yaml", "conf/compose.yaml"] {
+    let examples = fs::read_dir("conf/examples").unwrap();
+    let examples = examples.map(|file| file.unwrap().path().display().to_string());
+    let files = ["lb", "reference", "compose"].map(|name| format!("conf/{name}.yaml"));
+    for file in files.into_iter().chain(examples) {
         let mut command = evenkeel();
-        command.args(["-c", file, "-t"]);
+        command.args(["-c", &file, "-t"]);
         let output = output_of(command);
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{file}: {error}");
