@@ -4,6 +4,8 @@
 mod backend_tls;
 #[path = "config/balance.rs"]
 mod balance;
+#[path = "config/documentation.rs"]
+mod documentation;
 #[path = "config/faults.rs"]
 mod faults;
 #[path = "config/properties.rs"]

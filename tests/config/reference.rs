@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-const REFERENCE: &str = "conf/reference.yaml";
+pub(crate) const REFERENCE: &str = "conf/reference.yaml";
 
-fn reference() -> Value {
+pub(crate) fn reference() -> Value {
     let text = fs::read_to_string(REFERENCE).expect("conf/reference.yaml");
     serde_yaml::from_str(&text).expect("YAML")
 }
@@ -24,13 +24,13 @@ fn load(file: &Value) -> Result<Config, config::Faults> {
 }
 
 /// A place in the reference: the way to it in the file, and the schema's path.
-struct Place {
-    pointer: String,
-    path: String,
+pub(crate) struct Place {
+    pub(crate) pointer: String,
+    pub(crate) path: String,
 }
 
 /// Every key in `value`, from the top down.
-fn places(value: &Value) -> Vec<Place> {
+pub(crate) fn places(value: &Value) -> Vec<Place> {
     let mut found = Vec::new();
     collect(
         value,
@@ -84,9 +84,18 @@ fn known_paths() -> BTreeSet<String> {
 }
 
 /// The default that the schema states for a path, if it has one.
-fn default_of(path: &str) -> Option<Value> {
+pub(crate) fn default_of(path: &str) -> Option<Value> {
+    let schemas = schemas_of(path);
+    schemas
+        .iter()
+        .find_map(|schema| schema.get("default").cloned())
+}
+
+/// What the schema has for a path, in each of the forms that it can have there.
+pub(crate) fn schemas_of(path: &str) -> Vec<Value> {
     let mut at = vec![config::schema()];
-    for step in path.replace("[]", ".[]").split('.') {
+    let path = path.replace("[]", ".[]");
+    for step in path.split('.').filter(|step| !step.is_empty()) {
         at = at
             .iter()
             .flat_map(choices)
@@ -97,7 +106,7 @@ fn default_of(path: &str) -> Option<Value> {
             })
             .collect();
     }
-    at.iter().find_map(|schema| schema.get("default").cloned())
+    at.iter().flat_map(choices).collect()
 }
 
 fn choices(schema: &Value) -> Vec<Value> {
