@@ -51,6 +51,7 @@ impl<T: Read> Read for Vec<T> {
     fn read(tree: &Tree, reader: &mut Reader<'_>) -> Option<Self> {
         let Value::List(items) = &tree.value else {
             let example = match &tree.value {
+                Value::Text(text) if text.starts_with(['*', '&', '!']) => format!("{text:?}"),
                 Value::Text(text) => text.clone(),
                 _ => T::example(),
             };

@@ -67,8 +67,8 @@ pub(crate) use diagnostic::text_of_panic;
 pub use diagnostic::{Fault, Faults, Position};
 pub use embedded_backend::EmbeddedBackend;
 pub use filter::{
-    BodyLimit, Expression, Filter, HeaderChanges, IpAccess, PathText, Piece, RequestHeaders,
-    RequestText, ResponseHeaders, ResponseText, Rewrite,
+    Allowed, BodyLimit, Cors, Expression, Filter, HeaderChanges, HeaderText, IpAccess, Origin,
+    PathText, Piece, RequestHeaders, RequestText, ResponseHeaders, ResponseText, Rewrite,
 };
 pub use header::{RequestId, WrittenHeader};
 pub use health_check::{GrpcProbe, HealthCheck, HttpProbe, Probe};

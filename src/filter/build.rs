@@ -1,7 +1,7 @@
 //! From what was written to filters.
 
 use super::Filter;
-use super::builtin::{BodyLimit, IpAccess, RequestHeaders, ResponseHeaders, Rewrite};
+use super::builtin::{BodyLimit, Cors, IpAccess, RequestHeaders, ResponseHeaders, Rewrite};
 use super::link::{Kind, Link, Links};
 use crate::config;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ fn link(written: &config::Filter) -> Link {
         F::Rewrite(written) => now("rewrite", Rewrite::new(written)),
         F::BodyLimit(written) => now("body_limit", BodyLimit::new(*written)),
         F::IpAccess(written) => now("ip_access", IpAccess::new(written)),
+        F::Cors(written) => now("cors", Cors::new(written)),
         F::Own(own) => {
             let kind = own.part::<Kind>();
             let kind = kind.expect("only `register` adds filters to a vocabulary");

@@ -6,6 +6,7 @@
 use super::link::About;
 use super::{Attached, Name, RequestBody, ResponseBody, order};
 use crate::semantics::headers::FIELDS;
+use crate::semantics::vary;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora_http::{RequestHeader, ResponseHeader};
 use std::sync::Arc;
@@ -221,6 +222,16 @@ impl<'a> ResponseHead<'a> {
     /// Removes all lines of this name.
     pub fn remove(&mut self, name: &Name) {
         order::remove(self.head, name.as_header());
+    }
+
+    /// Says that this header of the request has a say in the answer, so that caches keep such answers apart: adds it to
+    /// `Vary`.
+    pub fn vary_on(&mut self, name: &Name) {
+        let lines = self.headers().get_all(header::VARY).into_iter();
+        let merged = vary::with(lines.map(HeaderValue::as_bytes), name.as_written());
+        if let Some(Ok(value)) = merged.map(|line| HeaderValue::from_bytes(&line)) {
+            let _ = self.head.insert_header("Vary", value);
+        }
     }
 
     /// The length of the body, when the head tells it.

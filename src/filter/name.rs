@@ -46,6 +46,12 @@ impl Name {
         self.written.clone()
     }
 
+    /// The same as text.
+    pub(super) fn as_written(&self) -> &str {
+        // It was a header's name, and so ASCII.
+        std::str::from_utf8(&self.written).unwrap_or(self.compared.as_str())
+    }
+
     pub(super) fn is_host(&self) -> bool {
         self.compared == HOST
     }

@@ -18,6 +18,7 @@
 //! | [`path`] | what a route compares | RFC 3986 §2, §3.3 |
 //! | [`request_id`] | the name of one request | RFC 9562 §5.7 |
 //! | [`rfc7239`] | the grammar of `Forwarded` | RFC 7239 §4 |
+//! | [`vary`] | which requests a cache may answer alike | RFC 9110 §12.5.5 |
 
 pub mod authority;
 pub mod chunked;
@@ -32,3 +33,4 @@ pub mod location;
 pub mod path;
 pub mod request_id;
 pub mod rfc7239;
+pub mod vary;

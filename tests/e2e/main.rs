@@ -12,6 +12,7 @@ mod configuration;
 mod connections;
 mod examples;
 mod explain;
+mod cors;
 mod failover;
 mod failures;
 mod faults;

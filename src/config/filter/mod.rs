@@ -4,14 +4,18 @@
 //! here. A name that is none of these is looked up among those that the program has registered (see `vocabulary`).
 
 mod body_limit;
+mod cors;
 mod headers;
 mod ip_access;
+mod origin;
 mod rewrite;
 mod text;
 
 pub use body_limit::BodyLimit;
+pub use cors::{Allowed, Cors, HeaderText};
 pub use headers::{HeaderChanges, RequestHeaders, ResponseHeaders};
 pub use ip_access::IpAccess;
+pub use origin::Origin;
 pub use rewrite::{Expression, Piece, Rewrite};
 pub use text::{PathText, RequestText, ResponseText};
 
@@ -35,6 +39,8 @@ pub enum Filter {
     BodyLimit(BodyLimit),
     /// Refuses clients by their address.
     IpAccess(IpAccess),
+    /// Tells browsers what other origins may do.
+    Cors(Cors),
     /// One that the program has registered.
     Own(Own),
 }
@@ -77,6 +83,12 @@ const BUILT_IN: &[BuiltIn] = &[
         about: "Which clients are let in, by address; others are answered 403.",
         read: |block, reader| IpAccess::read(block, reader).map(Filter::IpAccess),
         schema: IpAccess::schema,
+    },
+    BuiltIn {
+        name: "cors",
+        about: "Tells browsers which other origins' scripts may use this one, and answers their preflight requests.",
+        read: |block, reader| Cors::read(block, reader).map(Filter::Cors),
+        schema: Cors::schema,
     },
 ];
 

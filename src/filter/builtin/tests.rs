@@ -7,7 +7,7 @@ use crate::filter::{Filter, RequestHead, Verdict};
 use proptest::prelude::*;
 use std::net::IpAddr;
 
-fn written(filter: &str) -> Written {
+pub(super) fn written(filter: &str) -> Written {
     let file = format!(
         "{{listeners: [{{address: '127.0.0.1:1'}}], routes: [{{respond: {{}}}}], filters: [{filter}]}}"
     );
