@@ -67,8 +67,9 @@ pub(crate) use diagnostic::text_of_panic;
 pub use diagnostic::{Fault, Faults, Position};
 pub use embedded_backend::EmbeddedBackend;
 pub use filter::{
-    Allowed, BodyLimit, Cors, Expression, Filter, HeaderChanges, HeaderText, IpAccess, Origin,
-    PathText, Piece, RequestHeaders, RequestText, ResponseHeaders, ResponseText, Rewrite,
+    Algorithm, Allowed, BodyLimit, Compress, Cors, Expression, Filter, HeaderChanges, HeaderText,
+    IpAccess, MediaRange, Origin, PathText, Piece, RequestHeaders, RequestText, ResponseHeaders,
+    ResponseText, Rewrite,
 };
 pub use header::{RequestId, WrittenHeader};
 pub use health_check::{GrpcProbe, HealthCheck, HttpProbe, Probe};

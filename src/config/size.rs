@@ -3,7 +3,7 @@
 //! The units are IEC's, and no others: whether `10M` means 10,000,000 or 10,485,760 bytes is a question that nobody should
 //! have to ask at night.
 
-use super::read::Word;
+use super::read::{Show, Word};
 use serde_json::json;
 
 /// A number of bytes.
@@ -42,5 +42,15 @@ impl Word for Size {
 
     fn schema() -> serde_json::Value {
         json!({"type": ["integer", "string"], "minimum": 0, "pattern": "^[0-9]+([KMGT]iB)?$|\\$\\{"})
+    }
+}
+
+impl Show for Size {
+    fn show(&self) -> serde_json::Value {
+        let fits = |(_, factor): &&(&str, u64)| self.0 > 0 && self.0.is_multiple_of(*factor);
+        match UNITS.iter().rev().find(fits) {
+            Some((unit, factor)) => json!(format!("{}{unit}", self.0 / factor)),
+            None => json!(self.0),
+        }
     }
 }

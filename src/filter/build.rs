@@ -1,7 +1,9 @@
 //! From what was written to filters.
 
 use super::Filter;
-use super::builtin::{BodyLimit, Cors, IpAccess, RequestHeaders, ResponseHeaders, Rewrite};
+use super::builtin::{
+    BodyLimit, Compress, Cors, IpAccess, RequestHeaders, ResponseHeaders, Rewrite,
+};
 use super::link::{Kind, Link, Links};
 use crate::config;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ fn link(written: &config::Filter) -> Link {
         F::BodyLimit(written) => now("body_limit", BodyLimit::new(*written)),
         F::IpAccess(written) => now("ip_access", IpAccess::new(written)),
         F::Cors(written) => now("cors", Cors::new(written)),
+        F::Compress(written) => now("compress", Compress::new(written)),
         F::Own(own) => {
             let kind = own.part::<Kind>();
             let kind = kind.expect("only `register` adds filters to a vocabulary");

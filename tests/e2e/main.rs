@@ -8,6 +8,7 @@ mod actions;
 mod balancing;
 mod client_tls;
 mod command_line;
+mod compress;
 mod configuration;
 mod connections;
 mod examples;

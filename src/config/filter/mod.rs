@@ -4,17 +4,21 @@
 //! here. A name that is none of these is looked up among those that the program has registered (see `vocabulary`).
 
 mod body_limit;
+mod compress;
 mod cors;
 mod headers;
 mod ip_access;
+mod media_range;
 mod origin;
 mod rewrite;
 mod text;
 
 pub use body_limit::BodyLimit;
+pub use compress::{Algorithm, Compress};
 pub use cors::{Allowed, Cors, HeaderText};
 pub use headers::{HeaderChanges, RequestHeaders, ResponseHeaders};
 pub use ip_access::IpAccess;
+pub use media_range::MediaRange;
 pub use origin::Origin;
 pub use rewrite::{Expression, Piece, Rewrite};
 pub use text::{PathText, RequestText, ResponseText};
@@ -41,6 +45,8 @@ pub enum Filter {
     IpAccess(IpAccess),
     /// Tells browsers what other origins may do.
     Cors(Cors),
+    /// Compresses answers.
+    Compress(Compress),
     /// One that the program has registered.
     Own(Own),
 }
@@ -89,6 +95,12 @@ const BUILT_IN: &[BuiltIn] = &[
         about: "Tells browsers which other origins' scripts may use this one, and answers their preflight requests.",
         read: |block, reader| Cors::read(block, reader).map(Filter::Cors),
         schema: Cors::schema,
+    },
+    BuiltIn {
+        name: "compress",
+        about: "Compresses answers on their way to clients that can decode them.",
+        read: |block, reader| Compress::read(block, reader).map(Filter::Compress),
+        schema: Compress::schema,
     },
 ];
 

@@ -1,6 +1,7 @@
 //! The filters that are always there, one file each.
 
 mod body_limit;
+mod compress;
 mod cors;
 mod headers;
 mod ip_access;
@@ -10,6 +11,7 @@ mod rewrite;
 mod tests;
 
 pub(super) use body_limit::BodyLimit;
+pub(super) use compress::Compress;
 pub(super) use cors::Cors;
 pub(super) use headers::{RequestHeaders, ResponseHeaders};
 pub(super) use ip_access::IpAccess;

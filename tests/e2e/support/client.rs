@@ -119,8 +119,18 @@ impl Client {
 
     /// Waits until these bytes have come, and leaves them where they are.
     pub(crate) fn wait_for(&mut self, bytes: &[u8]) {
-        while find(&self.unread, bytes).is_none() {
-            assert!(self.read_more().unwrap(), "closed before it said {bytes:?}");
+        self.wait_until(|unread| find(unread, bytes).is_some());
+    }
+
+    /// Waits until what has come is enough, and leaves it where it is.
+    pub(crate) fn wait_until(&mut self, is_enough: impl Fn(&[u8]) -> bool) {
+        while !is_enough(&self.unread) {
+            let more = self.read_more().unwrap();
+            assert!(
+                more,
+                "closed after {:?}",
+                String::from_utf8_lossy(&self.unread)
+            );
         }
     }
 
