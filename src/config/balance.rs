@@ -189,6 +189,10 @@ write a variable, such as $remote_addr"
         }
         Ok(HashKey(template))
     }
+
+    fn template(&self) -> Option<&Template> {
+        Some(&self.0)
+    }
 }
 
 impl Word for MaxLoad {

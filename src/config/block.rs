@@ -13,6 +13,7 @@ use super::environment::Dollar;
 use super::reader::Reader;
 use super::tree::{Tree, Value};
 use super::{duration as durations, word};
+use crate::template::Template;
 use serde::de::value::StrDeserializer;
 use serde::de::{
     self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
@@ -143,7 +144,13 @@ impl<'de> Deserializer<'de> for Block<'_, '_, '_> {
         visitor: V,
     ) -> Result<V::Value, Failed> {
         if name == crate::template::NAME_FOR_SERDE {
-            return visitor.visit_string(self.text(Dollar::Template)?);
+            let text = self.text(Dollar::Template)?;
+            // What is wrong with it, its own reader says.
+            if let Ok(template) = Template::parse(&text) {
+                let place = self.reader.place(self.tree);
+                self.reader.note_path_groups(&place, &template);
+            }
+            return visitor.visit_string(text);
         }
         visitor.visit_newtype_struct(self)
     }

@@ -121,6 +121,14 @@ pub(super) struct Place {
     pub(super) path: String,
 }
 
+impl Place {
+    /// Whether the way to it begins with this one.
+    pub(super) fn is_below(&self, path: &str) -> bool {
+        let rest = self.path.strip_prefix(path);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    }
+}
+
 /// The known word that `word` was probably meant to be: at most a third of its letters differ.
 pub(super) fn closest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let distance =

@@ -23,6 +23,7 @@ pub(super) fn is_known_early(variable: &Variable) -> bool {
         | V::Argument(_)
         | V::Arguments
         | V::Path
+        | V::PathGroup(_)
         | V::RequestTarget
         | V::RequestMethod
         | V::Scheme
@@ -77,7 +78,7 @@ pub(super) fn variable_name(variable: &Variable) -> String {
                 entry.name,
                 header.as_str().replace('-', "_")
             )),
-            (Kind::Name(make), V::Cookie(name) | V::Argument(name))
+            (Kind::Name(make), V::Cookie(name) | V::Argument(name) | V::PathGroup(name))
                 if make(name.clone()) == *variable =>
             {
                 Some(format!("{}{name}", entry.name))

@@ -176,6 +176,13 @@ write `json`, `combined`, or a text with variables such as `$remote_addr $status
             },
         }
     }
+
+    fn template(&self) -> Option<&Template> {
+        match self {
+            LogFormat::Template(template) => Some(template),
+            LogFormat::Json | LogFormat::Combined => None,
+        }
+    }
 }
 
 impl Show for LogFormat {

@@ -8,6 +8,7 @@
 use super::environment::Dollar;
 use super::reader::Reader;
 use super::tree::Tree;
+use crate::template::Template;
 use serde_json::json;
 
 /// A type that can be read from the file.
@@ -72,6 +73,11 @@ pub(super) trait Word: Sized {
     /// Understands the text, or says what is wrong and what to do.
     fn parse(text: &str) -> Result<Self, String>;
 
+    /// The template in it, when it is one.
+    fn template(&self) -> Option<&Template> {
+        None
+    }
+
     /// As [`Read::schema`].
     fn schema() -> serde_json::Value {
         json!({"type": "string"})
@@ -81,9 +87,14 @@ pub(super) trait Word: Sized {
 impl<W: Word> Read for W {
     fn read(tree: &Tree, reader: &mut Reader<'_>) -> Option<Self> {
         let text = reader.text(tree, W::DOLLAR, W::QUOTED, W::EXAMPLE)?;
-        W::parse(&text)
+        let word = W::parse(&text)
             .map_err(|message| reader.fault(tree, message))
-            .ok()
+            .ok()?;
+        if let Some(template) = word.template() {
+            let place = reader.place(tree);
+            reader.note_path_groups(&place, template);
+        }
+        Some(word)
     }
 
     fn schema() -> serde_json::Value {

@@ -8,6 +8,7 @@ use super::schema::NOT_BUILT;
 use super::surroundings::{Surroundings, content};
 use super::tree::{Tree, Value};
 use super::vocabulary::Vocabulary;
+use crate::template::{Template, Variable};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,8 @@ pub(super) struct Reader<'e> {
     findings: Vec<Finding>,
     /// Ordinals of the sections in which keys were refused.
     with_unknown_keys: Vec<usize>,
+    /// Each `$path_NAME`: where it stands, and the name.
+    path_groups: Vec<(Place, String)>,
 }
 
 impl<'e> Reader<'e> {
@@ -27,6 +30,7 @@ impl<'e> Reader<'e> {
             path: String::new(),
             findings: Vec::new(),
             with_unknown_keys: Vec::new(),
+            path_groups: Vec::new(),
         }
     }
 
@@ -52,14 +56,26 @@ impl<'e> Reader<'e> {
 
     /// Whether something below this place was found wrong; what was read there is then not what was meant.
     pub(super) fn has_faults_below(&self, path: &str) -> bool {
-        let is_below = |found: &str| {
-            found
-                .strip_prefix(path)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
         self.findings
             .iter()
-            .any(|finding| is_below(&finding.place.path))
+            .any(|finding| finding.place.is_below(path))
+    }
+
+    /// Keeps which `$path_NAME` stand in a template: whether a route's path has such groups is seen when all is read.
+    pub(super) fn note_path_groups(&mut self, place: &Place, template: &Template) {
+        for variable in template.variables() {
+            if let Variable::PathGroup(name) = variable {
+                let noted = (place.clone(), name.to_string());
+                if self.path_groups.last() != Some(&noted) {
+                    self.path_groups.push(noted);
+                }
+            }
+        }
+    }
+
+    /// What [`Reader::note_path_groups`] has kept.
+    pub(super) fn take_path_groups(&mut self) -> Vec<(Place, String)> {
+        std::mem::take(&mut self.path_groups)
     }
 
     /// Whether keys of the section at this place were refused; one of them may have been meant to be what is missing.

@@ -59,6 +59,10 @@ write a variable of the request, such as $host or $request_uri"
         }
         Ok(Destination(template))
     }
+
+    fn template(&self) -> Option<&Template> {
+        Some(&self.0)
+    }
 }
 
 impl Word for RedirectStatus {

@@ -1,13 +1,21 @@
 //! The answer of a `redirect`.
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
 
-use crate::config::Respond;
+use crate::config::{Redirect, Respond};
+use crate::observe::record::Record;
 use crate::semantics::location;
+use crate::semantics::path::encode_path;
+use crate::template::{Values, Variable};
 
-/// The answer that sends the client to where `rendered` says.
-pub fn elsewhere(status: StatusCode, rendered: &[u8]) -> Respond {
-    let place = location::reference(rendered);
+/// The answer that sends the client to where the redirect says.
+///
+/// What of the path was decoded is encoded again, so that an escaped question mark begins no query there.
+pub fn elsewhere(redirect: &Redirect, record: &Record<'_>) -> Respond {
+    let mut rendered = Vec::new();
+    redirect.to.0.render(&InAPlace(record), &mut rendered);
+    let status = redirect.status.0;
+    let place = location::reference(&rendered);
     let body = format!("{status}: {}\n", String::from_utf8_lossy(&place));
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     // What is in a reference can be in a header.
@@ -19,5 +27,21 @@ pub fn elsewhere(status: StatusCode, rendered: &[u8]) -> Respond {
             (header::CONTENT_TYPE, "Content-Type".to_owned(), plain),
         ],
         body: body.into(),
+    }
+}
+
+/// Variables as they may stand in a reference.
+struct InAPlace<'a>(&'a Record<'a>);
+
+impl Values for InAPlace<'_> {
+    fn append(&self, variable: &Variable, out: &mut Vec<u8>) {
+        match variable {
+            Variable::Path | Variable::PathGroup(_) => {
+                let mut text = Vec::new();
+                self.0.append(variable, &mut text);
+                encode_path(&text, out);
+            }
+            _ => self.0.append(variable, out),
+        }
     }
 }

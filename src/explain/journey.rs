@@ -155,8 +155,8 @@ impl<'a> Journey<'a> {
             }
             Action::Redirect(redirect) => {
                 told.action = Some("redirect");
-                let to = self.render(route, None, Some(&redirect.to.0));
-                let answer = decision::elsewhere(redirect.status.0, &to);
+                let record = self.record(Some(route), None);
+                let answer = decision::elsewhere(redirect, &record);
                 let location = answer
                     .headers
                     .iter()
@@ -199,7 +199,7 @@ impl<'a> Journey<'a> {
             },
         ];
         let places: Vec<_> = places.into_iter().chain(of_route).collect();
-        let record = self.record(route.map(|(_, route)| route.label.as_str()), None);
+        let record = self.record(route.map(|(_, route)| route), None);
         let facts = Facts::new(&record, self.now);
         let mut head = RequestHead::new(self.sent);
         let (seen, end) = filters::pass(&places, &mut head, &facts).await;
@@ -293,13 +293,13 @@ impl<'a> Journey<'a> {
     ) -> Vec<u8> {
         let mut text = Vec::new();
         if let Some(template) = template {
-            let record = self.record(Some(&route.label), upstream);
+            let record = self.record(Some(route), upstream);
             template.render(&record, &mut text);
         }
         text
     }
 
-    fn record<'r>(&'r self, route: Option<&'r str>, upstream: Option<&'r str>) -> Record<'r> {
+    fn record<'r>(&'r self, route: Option<&'r Route>, upstream: Option<&'r str>) -> Record<'r> {
         let Self { sender, peer, .. } = self;
         Record {
             started: self.began,
@@ -316,10 +316,11 @@ impl<'a> Journey<'a> {
             target: self.sent.raw_path(),
             host: &self.words.host,
             path: &self.words.path,
+            path_regex: route.and_then(|route| route.path_regex.as_ref()),
             version: self.sent.version,
             request_headers: &self.sent.headers,
             request_length: 0,
-            route,
+            route: route.map(|route| route.label.as_str()),
             upstream,
             attempts: &[],
             upstream_headers: None,

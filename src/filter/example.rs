@@ -59,6 +59,7 @@ pub(super) fn record<'a>(request: &'a RequestHeader, path: &'a str, client: IpAd
         target: request.raw_path(),
         host: "example.com",
         path,
+        path_regex: None,
         version: Version::HTTP_11,
         request_headers: &request.headers,
         request_length: 0,

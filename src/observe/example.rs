@@ -70,6 +70,7 @@ impl Example {
             target: b"/a%20b/c?q=1&Lang=en&q=2",
             host: "example.com",
             path: "/a b/c",
+            path_regex: None,
             version: Version::HTTP_11,
             request_headers: &self.request_headers,
             request_length: 321,

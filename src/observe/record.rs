@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method, Version};
+use regex::Regex;
 
 /// Everything that is known about a request when it is over.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct Record<'a> {
     pub host: &'a str,
     /// Path as it was matched: percent-decoded per segment, without the query.
     pub path: &'a str,
+    /// What the route asks of the path, when that is an expression with named groups.
+    pub path_regex: Option<&'a Regex>,
     /// Protocol of the request.
     pub version: Version,
     /// Headers of the request, as received.

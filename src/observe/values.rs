@@ -31,6 +31,7 @@ impl Values for Record<'_> {
             V::Argument(name) => append_found(argument(self.target, name), out),
             V::Arguments => append_found(query(self.target), out),
             V::Path => append_text(self.path, out),
+            V::PathGroup(name) => append_text(self.path_group(name).unwrap_or_default(), out),
             V::RequestTarget => out.extend_from_slice(self.target),
             V::RequestMethod => append_text(self.method.as_str(), out),
             V::Scheme => append_text(self.scheme(), out),
@@ -68,6 +69,14 @@ impl Values for Record<'_> {
             V::SentHeader(name) => append_header(self.response_headers, name, out),
             V::UpstreamHeader(name) => append_header(self.upstream_headers, name, out),
         }
+    }
+}
+
+impl<'a> Record<'a> {
+    /// What this group has matched. The search is made for whoever asks, and for nobody else.
+    fn path_group(&self, name: &str) -> Option<&'a str> {
+        let groups = self.path_regex?.captures(self.path)?;
+        groups.name(name).map(|group| group.as_str())
     }
 }
 

@@ -62,6 +62,7 @@ pub(super) fn of<'a>(
         target: request.raw_path(),
         host: &words.host,
         path: &words.path,
+        path_regex: ctx.route().and_then(|route| route.path_regex.as_ref()),
         version: request.version,
         request_headers: &request.headers,
         request_length: connection.map_or(0, |facts| facts.bytes_read.load(Ordering::Relaxed)),

@@ -6,7 +6,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::config::{Checked, Config, Redirect, Respond, WrittenHeader};
+use regex::Regex;
+
+use crate::config::{Checked, Config, PathPattern, Redirect, Respond, WrittenHeader};
 use crate::filter::{self, Chain, Links};
 use crate::route::Table;
 use crate::semantics::client_ip::TrustedProxies;
@@ -57,6 +59,8 @@ pub struct Route {
     pub forwarded: forwarded::Policy,
     /// What the requests pass, after the filters of all routes and of the listener.
     pub filters: Links,
+    /// What it asks of the path, when that is an expression with named groups: `$path_NAME` is what they match.
+    pub path_regex: Option<Regex>,
     /// Where the requests go.
     pub action: Action,
 }
@@ -147,8 +151,16 @@ impl Route {
             config::Action::Redirect(redirect) => Action::Redirect(redirect),
             config::Action::Respond(respond) => Action::Respond(respond),
         };
+        let path_regex = match route.matches.path {
+            Some(PathPattern::Regex(regex)) => {
+                let has_names = regex.capture_names().flatten().next().is_some();
+                has_names.then_some(regex)
+            }
+            _ => None,
+        };
         Some(Self {
             label: route.label,
+            path_regex,
             forwarded: route.forwarded,
             filters: filter::links(&route.filters),
             action,

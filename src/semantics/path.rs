@@ -62,6 +62,37 @@ pub fn has_dot_segments(path: &str) -> bool {
         .any(is_dots)
 }
 
+/// Appends a path, or a part of one, that was decoded for matching, in the form in which it may be sent: slashes and the
+/// escapes that were kept stay as they are, and what else would be no path is encoded.
+pub fn encode_path(decoded: &[u8], out: &mut Vec<u8>) {
+    let mut rest = decoded;
+    while let Some((first, after)) = rest.split_first() {
+        if *first == b'/' || take_escape(rest).is_some() {
+            out.push(*first);
+        } else {
+            encode_byte(*first, out);
+        }
+        rest = after;
+    }
+}
+
+/// Appends text that was never part of a path as one segment, or a part of one.
+pub fn encode_segment(text: &[u8], out: &mut Vec<u8>) {
+    for byte in text {
+        encode_byte(*byte, out);
+    }
+}
+
+/// What may stand in a segment stays (RFC 3986 §3.3, `pchar`).
+fn encode_byte(byte: u8, out: &mut Vec<u8>) {
+    if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte) {
+        out.push(byte);
+    } else {
+        out.push(b'%');
+        out.extend([byte >> 4, byte & 15].map(|digit| b"0123456789ABCDEF"[usize::from(digit)]));
+    }
+}
+
 fn decode_bytes(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len());
     let mut rest = raw;

@@ -90,6 +90,16 @@ fn a_cookie_and_an_argument_keep_their_name() {
 }
 
 #[test]
+fn a_group_of_the_route_s_path_keeps_its_name() {
+    let group = Variable::PathGroup("Id_2".into());
+    assert_eq!(Variable::find("path_Id_2"), Ok(group));
+    assert!(matches!(
+        Template::parse("$path").unwrap_err().fault,
+        Fault::UnknownVariable { .. }
+    ));
+}
+
+#[test]
 fn an_unknown_variable_is_refused_with_its_place_and_the_nearest_name() {
     assert_eq!(
         fault("a $remote_adr b"),
@@ -116,7 +126,6 @@ fn variables_that_are_not_built_yet_are_unknown() {
         "$ssl_protocol",
         "$ssl_cipher",
         "$ssl_server_name",
-        "$path_id",
         "$connection",
     ] {
         let error = Template::parse(name).unwrap_err();
@@ -233,7 +242,7 @@ fn the_table_is_the_vocabulary_of_the_contract() {
         remote_addr remote_port realip_remote_addr proxy_add_x_forwarded_for request_id hostname listener route \
         upstream upstream_addr upstream_status upstream_connect_time upstream_header_time upstream_response_time \
         attempts status bytes_sent body_bytes_sent request_length request_time msec time_iso8601 time_local error \
-        sent_http_ upstream_http_";
+        sent_http_ upstream_http_ path_";
     let names: Vec<_> = TABLE.iter().map(|entry| entry.name).collect();
     assert_eq!(names, contract.split_whitespace().collect::<Vec<_>>());
 }

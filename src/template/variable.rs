@@ -2,8 +2,7 @@
 //!
 //! The names are nginx's, because that is what operators know by heart. A name is either fixed
 //! (`$host`) or a family that carries an argument in its name (`$http_user_agent`); what the
-//! argument means is decided here, once, so that rendering never looks at text again. `$path_NAME`
-//! is not in the table yet: a variable that nothing fills in would be accepted and then ignored.
+//! argument means is decided here, once, so that rendering never looks at text again.
 
 use http::HeaderName;
 
@@ -56,6 +55,7 @@ pub enum Variable {
     TlsClientVerify,
     SentHeader(HeaderName),
     UpstreamHeader(HeaderName),
+    PathGroup(Box<str>),
 }
 
 /// One line of [`TABLE`].
@@ -76,13 +76,13 @@ pub enum Kind {
     Fixed(Variable),
     /// The name of a header, with `_` for `-`.
     Header(fn(HeaderName) -> Variable),
-    /// The name of a cookie or of a query argument, as it is.
+    /// The name of a cookie, of a query argument or of a group, as it is.
     Name(fn(Box<str>) -> Variable),
 }
 
 /// Every variable there is, in the order in which the documentation lists them.
 #[rustfmt::skip] // One variable, one line.
-pub static TABLE: [Entry; 42] = [
+pub static TABLE: [Entry; 43] = [
     fixed("host", Variable::Host, "host of the request, lower case, without port"),
     header("http_", Variable::RequestHeader, "a header of the request, `_` for `-`; several are joined with `, `"),
     name("cookie_", Variable::Cookie, "a cookie of the request; case is ignored"),
@@ -125,6 +125,7 @@ pub static TABLE: [Entry; 42] = [
     fixed("ssl_client_verify", Variable::TlsClientVerify, "`SUCCESS` for a client with a certificate, `NONE` for one without"),
     header("sent_http_", Variable::SentHeader, "a header of the response as sent"),
     header("upstream_http_", Variable::UpstreamHeader, "a header of the last backend's answer"),
+    name("path_", Variable::PathGroup, "what a named group of the route's path regex has matched, decoded as in `$uri`"),
 ];
 
 const fn fixed(name: &'static str, variable: Variable, meaning: &'static str) -> Entry {

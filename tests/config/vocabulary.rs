@@ -219,6 +219,11 @@ const WRONG: &[(&str, &str)] = &[
         "31:.template: there is no variable $hots; did you mean $host?",
     ),
     (
+        "{ text: a, template: $path_id }",
+        "31:.template: there is no $path_id here; the path of this route is no regex; \
+write for example `match: { path: { regex: '^/(?<id>[^/]+)' } }`",
+    ),
+    (
         "{ text: forbidden }",
         "18:.text: this text is not for you; write another",
     ),

@@ -28,6 +28,7 @@ mod names;
 mod names_that_change;
 mod outlier;
 mod own_program;
+mod path_groups;
 mod policies;
 mod queue;
 mod retries;

@@ -1,6 +1,7 @@
 //! `rewrite`: another path for the backend.
 
 use super::text::{PathText, on_request, refuse_what_is_no_path};
+use crate::config::diagnostic::Place;
 use crate::config::environment::Dollar;
 use crate::config::read::{Read, Word};
 use crate::config::reader::Reader;
@@ -58,7 +59,7 @@ section! {
         /// An expression that is looked for in the path as sent; where there is no match, the path stays as it is.
         regex: Option<Regex>,
         /// The new path where `regex` matches: a text with variables, in which `$1` is the first group of `regex` and
-        /// `$path_NAME` its group of that name.
+        /// `$path_NAME` its group of that name, or else the one of the route's path.
         to: Option<Spot<To>>,
     }
 }
@@ -106,7 +107,11 @@ impl Read for Rewrite {
                         None => reader.fault(tree, message),
                     })
                 };
-                Rewrite::Regex(Expression(regex), pieces.map_err(refused).ok()?)
+                let pieces = pieces.map_err(refused).ok()?;
+                if let Some(place) = &to.place {
+                    note_path_groups(&pieces, place, reader);
+                }
+                Rewrite::Regex(Expression(regex), pieces)
             }
             _ => {
                 reader.fault(tree, "one of `strip_prefix`, `add_prefix`, `path`, and `regex` with `to` is needed here; \
@@ -123,6 +128,15 @@ write for example `{ strip_prefix: /api }`");
 
     fn example() -> String {
         "{ strip_prefix: /api }".to_owned()
+    }
+}
+
+/// What `regex` has no group for may be a group of the route's path.
+fn note_path_groups(pieces: &[Piece], place: &Place, reader: &mut Reader<'_>) {
+    for piece in pieces {
+        if let Piece::Text(template) = piece {
+            reader.note_path_groups(place, template);
+        }
     }
 }
 

@@ -30,6 +30,10 @@ impl Word for RequestText {
         refuse_outer_space(text)?;
         on_request(text).map(RequestText)
     }
+
+    fn template(&self) -> Option<&Template> {
+        Some(&self.0)
+    }
 }
 
 impl Word for ResponseText {
@@ -51,6 +55,10 @@ impl Word for ResponseText {
         }
         Ok(ResponseText(template))
     }
+
+    fn template(&self) -> Option<&Template> {
+        Some(&self.0)
+    }
 }
 
 impl Word for PathText {
@@ -64,6 +72,10 @@ impl Word for PathText {
         }
         refuse_what_is_no_path(text)?;
         on_request(text).map(PathText)
+    }
+
+    fn template(&self) -> Option<&Template> {
+        Some(&self.0)
     }
 
     fn schema() -> serde_json::Value {

@@ -1,7 +1,8 @@
 //! `rewrite`: another path for the backend.
 //!
-//! Groups of the expression and what is left of a path go on as the client sent them, byte for byte. Other variables are
-//! no path yet: in them everything that would end a path or begin a segment is percent-encoded.
+//! Groups of the expression and what is left of a path go on as the client sent them, byte for byte. `$uri` and groups of
+//! the route's path were decoded, and are encoded again. Other variables are no path yet: in them everything that would
+//! end a path or begin a segment is percent-encoded.
 //!
 //! A new path with a segment `..` that the client's did not have is refused: `^/files(.*)` to `/data$1` would otherwise
 //! turn `/files../secret` into `/data../secret`, and `/files/$arg_name` leave the folder it was meant for. nginx's
@@ -9,7 +10,9 @@
 
 use crate::config::{self, Piece};
 use crate::filter::{Answer, Denial, Facts, Filter, RequestHead, Verdict};
-use crate::semantics::path::{decode_for_matching, has_dot_segments, strip_prefix};
+use crate::semantics::path::{
+    decode_for_matching, encode_path, encode_segment, has_dot_segments, strip_prefix,
+};
 use crate::template::{Template, Values, Variable};
 use regex::Regex;
 
@@ -99,10 +102,6 @@ fn render(template: &Template, facts: &Facts<'_>) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn is_escape(text: Option<&[u8]>) -> bool {
-    matches!(text, Some([b'%', high, low, ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
-}
-
 /// Variables as they may stand in a path.
 struct Encoded<'a>(&'a Facts<'a>);
 
@@ -110,17 +109,9 @@ impl Values for Encoded<'_> {
     fn append(&self, variable: &Variable, out: &mut Vec<u8>) {
         let mut text = Vec::new();
         self.0.append(variable, &mut text);
-        // In `$uri` what is still escaped has to stay so.
-        let is_path = *variable == Variable::Path;
-        for (index, byte) in text.iter().copied().enumerate() {
-            let stays = byte.is_ascii_alphanumeric()
-                || b"-._~!$&'()*+,;=:@".contains(&byte)
-                || (is_path && (byte == b'/' || is_escape(text.get(index..))));
-            if stays {
-                out.push(byte);
-            } else {
-                out.extend_from_slice(format!("%{byte:02X}").as_bytes());
-            }
+        match variable {
+            Variable::Path | Variable::PathGroup(_) => encode_path(&text, out),
+            _ => encode_segment(&text, out),
         }
     }
 }

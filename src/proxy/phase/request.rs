@@ -56,8 +56,10 @@ pub(in crate::proxy) async fn handle(
             Ok(false)
         }
         Action::Redirect(redirect) => {
-            let to = render(proxy, session, ctx, Some(&redirect.to.0));
-            let respond = decision::elsewhere(redirect.status.0, &to);
+            let now = proxy.clock.now();
+            let respond = record::read(proxy, session, ctx, now, |record| {
+                decision::elsewhere(redirect, record)
+            });
             reply::send_configured(proxy, session, ctx, &respond).await?;
             Ok(true)
         }

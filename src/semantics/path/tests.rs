@@ -149,4 +149,30 @@ proptest! {
             prop_assert!(prefix_matches(&a, &c));
         }
     }
+    /// Seen failing with `?` let through, and with kept escapes encoded.
+    #[test]
+    fn what_was_decoded_is_the_same_path_when_it_is_encoded_again(path in paths()) {
+        let decoded = decode_for_matching(&path);
+        let encoded = encoded(encode_path, &decoded);
+        prop_assert_eq!(decode_for_matching(&encoded), &*decoded);
+        prop_assert_eq!(borders(&encoded), borders(&path));
+    }
+
+    #[test]
+    fn whatever_is_encoded_can_stand_in_a_path(text in any::<String>()) {
+        for encoded in [encoded(encode_path, &text), encoded(encode_segment, &text)] {
+            let may_stand = |byte: u8| byte.is_ascii_alphanumeric() || b"/%-._~!$&'()*+,;=:@".contains(&byte);
+            prop_assert!(encoded.bytes().all(may_stand), "{}", encoded);
+            prop_assert_eq!(encoded.matches('%').count(), encoded.split('%').skip(1).filter(|after| {
+                after.len() >= 2 && after.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit)
+            }).count());
+        }
+        prop_assert!(!encoded(encode_segment, &text).contains('/'));
+    }
+}
+
+fn encoded(encode: fn(&[u8], &mut Vec<u8>), text: &str) -> String {
+    let mut out = Vec::new();
+    encode(text.as_bytes(), &mut out);
+    String::from_utf8(out).unwrap()
 }
