@@ -5,6 +5,7 @@ use super::filter::Filter;
 use super::forwarded::Overrides;
 use super::header::WrittenHeader;
 use super::host::HostPattern;
+use super::json::{Json, JsonPart};
 use super::pattern::{HeaderPattern, PathPattern, QueryPattern, ValuePattern};
 use super::reader::Reader;
 use super::redirect::Redirect;
@@ -14,6 +15,7 @@ use super::spot::{Entry, Spot};
 use super::text::Name;
 use crate::semantics::forwarded;
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 /// One route: what it matches, and what becomes of the request.
@@ -73,7 +75,16 @@ pub struct Respond {
     /// Headers in file order: name, the case as written, value.
     pub headers: Vec<(HeaderName, String, HeaderValue)>,
     /// The body.
-    pub body: Bytes,
+    pub body: Body,
+}
+
+/// The body of a fixed answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// The same for every request.
+    Fixed(Bytes),
+    /// JSON with variables in it.
+    Json(Json),
 }
 
 section! {
@@ -151,6 +162,18 @@ section! {
         pub(super) headers: Entries<WrittenHeader, OneOrMany<HeaderValue>>,
         /// The body, as text.
         pub(super) body: Option<Spot<String>>,
+        /// The body, as JSON: any value of YAML, in whose texts variables of the request may stand. `Content-Type` is
+        /// then `application/json`, unless `headers` has another.
+        pub(super) json: Option<Spot<Json>>,
+    }
+}
+
+impl Body {
+    fn of(json: Json) -> Self {
+        match json.0.as_slice() {
+            [JsonPart::Plain(text)] => Body::Fixed(text.clone().into()),
+            _ => Body::Json(json),
+        }
     }
 }
 
@@ -160,13 +183,10 @@ impl RespondEntry {
             self.status,
             StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
         );
-        if let Some(Spot {
-            place: Some(place),
-            value,
-        }) = &self.body
-            && bodiless
-            && !value.is_empty()
-        {
+        let text = self.body.as_ref().filter(|body| !body.value.is_empty());
+        let text = text.and_then(|body| body.place.as_ref());
+        let json = self.json.as_ref().and_then(|json| json.place.as_ref());
+        if bodiless && let Some(place) = text.or(json) {
             let status = self.status.as_u16();
             reader.fault_at(
                 place,
@@ -176,18 +196,31 @@ remove it, or choose another status"
                 ),
             );
         }
+        if let (Some(_), Some(place)) = (&self.body, json) {
+            reader.fault_at(
+                place,
+                "`body` stands here already; an answer has one body, keep one of the two",
+            );
+        }
         let lines = |(header, values): (WrittenHeader, OneOrMany<HeaderValue>)| {
             values
                 .0
                 .into_iter()
                 .map(move |value| (header.name.clone(), header.written.clone(), value))
         };
+        let mut headers: Vec<_> = self.headers.complete().flat_map(lines).collect();
+        if json.is_some() && !headers.iter().any(|(name, ..)| *name == CONTENT_TYPE) {
+            let kind = HeaderValue::from_static("application/json");
+            headers.push((CONTENT_TYPE, "Content-Type".to_owned(), kind));
+        }
+        let text = self.body.map(|body| body.value).unwrap_or_default();
         Respond {
             status: self.status,
-            headers: self.headers.complete().flat_map(lines).collect(),
-            body: self
-                .body
-                .map_or_else(Bytes::new, |body| Bytes::from(body.value)),
+            headers,
+            body: match self.json {
+                Some(json) => Body::of(json.value),
+                None => Body::Fixed(text.into()),
+            },
         }
     }
 }

@@ -19,7 +19,7 @@ mod session;
 mod words;
 
 pub use arrival::{Sender, kept_request_id, make_request_id};
-pub use elsewhere::elsewhere;
+pub use elsewhere::{Configured, elsewhere};
 pub use outgoing::{Outgoing, prepare};
 pub use routing::{host, question};
 pub use session::session_token;

@@ -30,7 +30,7 @@ pub(super) fn escape_for_line(out: &mut Vec<u8>, start: usize) {
 /// Bytes that are not UTF-8 become U+FFFD, as [`String::from_utf8_lossy`] has it; all that is not
 /// ASCII is written as `\uHHHH`, because some readers take U+0085, U+2028 and U+2029 for line
 /// breaks.
-pub(super) fn escape_for_json(out: &mut Vec<u8>, start: usize) {
+pub fn escape_for_json(out: &mut Vec<u8>, start: usize) {
     let Some(raw) = take_tail_to_escape(out, start) else {
         return;
     };

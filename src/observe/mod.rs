@@ -6,10 +6,10 @@
 //! wait. Nothing in here takes part in a decision.
 
 pub mod access_log;
+pub mod escape;
 pub mod record;
 pub mod sink;
 
-mod escape;
 mod text;
 mod values;
 

@@ -8,6 +8,7 @@ mod ctx;
 mod departure;
 pub mod failure;
 mod filters;
+mod json;
 mod phase;
 mod record;
 pub(crate) mod reply;

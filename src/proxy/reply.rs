@@ -6,14 +6,13 @@
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::failure::Failure;
 use super::{Ctx, Proxy, filters};
-use crate::config::Respond;
 use crate::filter::{Answer, Content, ResponseHead};
 
 /// A body that nobody wants is read away up to this size, in bytes, …
@@ -95,18 +94,18 @@ pub(super) async fn send_configured(
     proxy: &Proxy,
     session: &mut Session,
     ctx: &mut Ctx,
-    respond: &Respond,
+    answer: Configured,
 ) -> Result<()> {
-    let mut header = ResponseHeader::build(respond.status, Some(respond.headers.len() + 4))?;
-    for (_, name, value) in &respond.headers {
-        header.append_header(name.clone(), value.clone())?;
+    let mut header = ResponseHeader::build(answer.status, Some(answer.headers.len() + 4))?;
+    for (_, name, value) in answer.headers {
+        header.append_header(name, value)?;
     }
-    if !is_bodiless(respond.status) {
-        header.insert_header(header::CONTENT_LENGTH, respond.body.len())?;
+    if !is_bodiless(answer.status) {
+        header.insert_header(header::CONTENT_LENGTH, answer.body.len())?;
     }
     identify(&mut header, ctx)?;
     discard_body(session).await?;
-    deliver(proxy, session, ctx, header, respond.body.clone()).await
+    deliver(proxy, session, ctx, header, answer.body).await
 }
 
 fn identify(header: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {

@@ -170,3 +170,41 @@ fn after_a_redirect_the_connection_goes_on_also_with_a_body() {
     );
     assert_eq!(get(proxy.address(), "/").status, 308);
 }
+
+#[test]
+fn a_route_answers_json_as_the_file_has_it_and_with_what_is_known_of_the_request() {
+    let proxy = Proxy::start(
+        "listeners: [{ address: 127.0.0.1:0 }]
+routes:
+  - match: { path: { regex: '^/users/(?<id>[^/]+)' } }
+    respond:
+      status: 404
+      json:
+        error: no such user
+        id: $path_id
+        agent: $http_user_agent
+        price: 5$$
+        more: [1, 2.5, true, null, { version: \"1.10\", port: '${PORT:-8080}' }, []]
+  - match: { path: /fixed }
+    respond: { json: [one, two], headers: { Content-Type: application/problem+json } }
+",
+    );
+    let agent = "User-Agent: \"curl\" \\ {}\r\n";
+    let answer = get_with(proxy.address(), "/users/a%22b%0d%0a%C3%A9", agent);
+    assert_eq!(answer.status, 404);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(
+        answer.json(),
+        serde_json::json!({
+            "error": "no such user", "id": "a\"b\r\n\u{e9}", "agent": "\"curl\" \\ {}", "price": "5$",
+            "more": [1, 2.5, true, null, {"version": "1.10", "port": "8080"}, []],
+        })
+    );
+    let length = answer.body.len().to_string();
+    assert_eq!(answer.header("content-length"), Some(length.as_str()));
+    let keys = answer.text().find("\"error\"") < answer.text().find("\"agent\"");
+    assert!(keys, "in the order of the file");
+    let fixed = proxy.get("/fixed");
+    assert_eq!(fixed.text(), r#"["one","two"]"#);
+    assert_eq!(fixed.values("content-type"), ["application/problem+json"]);
+}

@@ -21,6 +21,7 @@ pub use ip_access::IpAccess;
 pub use media_range::MediaRange;
 pub use origin::Origin;
 pub use rewrite::{Expression, Piece, Rewrite};
+pub(super) use text::on_request;
 pub use text::{PathText, RequestText, ResponseText};
 
 use super::read::Read;

@@ -84,7 +84,7 @@ impl Word for PathText {
 }
 
 /// A template of variables that are known when a request comes.
-pub(super) fn on_request(text: &str) -> Result<Template, String> {
+pub(in crate::config) fn on_request(text: &str) -> Result<Template, String> {
     let template = Template::parse(text).map_err(|error| error.to_string())?;
     if let Some(late) = template.variables().find(|variable| !is_known(variable)) {
         return Err(format!(

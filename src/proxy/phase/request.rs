@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use pingora_core::Result;
 use pingora_proxy::Session;
 
-use crate::decision::{self, Sender};
+use crate::config::Body;
+use crate::decision::{self, Configured, Sender};
 use crate::proxy::failure::Failure;
-use crate::proxy::{Ctx, Proxy, filters, record, reply};
+use crate::proxy::{Ctx, Proxy, filters, json, record, reply};
 use crate::runtime::Action;
 use crate::semantics::authority::host_for_matching;
 use crate::template::Template;
@@ -57,15 +59,19 @@ pub(in crate::proxy) async fn handle(
         }
         Action::Redirect(redirect) => {
             let now = proxy.clock.now();
-            let respond = record::read(proxy, session, ctx, now, |record| {
+            let answer = record::read(proxy, session, ctx, now, |record| {
                 decision::elsewhere(redirect, record)
             });
-            reply::send_configured(proxy, session, ctx, &respond).await?;
+            reply::send_configured(proxy, session, ctx, answer).await?;
             Ok(true)
         }
         Action::Respond(respond) => {
-            let respond = respond.clone();
-            reply::send_configured(proxy, session, ctx, &respond).await?;
+            let answer = Configured {
+                status: respond.status,
+                headers: respond.headers.clone(),
+                body: body(proxy, session, ctx, &respond.body),
+            };
+            reply::send_configured(proxy, session, ctx, answer).await?;
             Ok(true)
         }
     }
@@ -80,6 +86,19 @@ fn render(proxy: &Proxy, session: &Session, ctx: &Ctx, template: Option<&Templat
         });
     }
     text
+}
+
+/// The body that the configuration has for this request.
+fn body(proxy: &Proxy, session: &Session, ctx: &Ctx, written: &Body) -> Bytes {
+    match written {
+        Body::Fixed(body) => body.clone(),
+        Body::Json(json) => {
+            let now = proxy.clock.now();
+            record::read(proxy, session, ctx, now, |record| {
+                json::render(json, record)
+            })
+        }
+    }
 }
 
 /// The client behind the connection, and the request's id.
