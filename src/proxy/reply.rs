@@ -6,13 +6,14 @@
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::failure::Failure;
 use super::{Ctx, Proxy, filters};
+use crate::decision::Configured;
 use crate::filter::{Answer, Content, ResponseHead};
 
 /// A body that nobody wants is read away up to this size, in bytes, …

@@ -257,6 +257,7 @@ fn load(file: &Value) -> Result<(), String> {
         fs::read(Path::new("conf/example").join(of_the_reference))
     };
     let surroundings = config::Surroundings {
+        folder: std::path::Path::new(""),
         environment: &|_| None,
         files: &content,
         vocabulary: &config::Vocabulary::default(),
