@@ -83,7 +83,7 @@ section! {
         /// PEM file with the authorities whose client certificates are believed; without it no client is asked for one.
         pub(super) client_ca: Entry<PemFile<Authorities>>,
         /// Whether a client must have a certificate (`required`) or may (`optional`); `required` where there is a `client_ca`.
-        pub(super) client_auth: Entry<ClientAuth>,
+        pub(super) client_auth: Spot<ClientAuth> = Spot::default_value(ClientAuth::Required),
     }
 }
 
@@ -91,9 +91,9 @@ section! {
     /// A certificate and its private key. Both files are read again when they change.
     pub(super) struct CertificateEntry {
         /// PEM file with the certificate, and behind it those that lead to its authority.
-        pub(super) cert: Entry<PemFile<Certificates>>,
+        pub(super) cert: Spot<PemFile<Certificates>>,
         /// PEM file with the private key of the certificate.
-        pub(super) key: Entry<PemFile<PrivateKey>>,
+        pub(super) key: Spot<PemFile<PrivateKey>>,
     }
 }
 
@@ -101,14 +101,14 @@ impl ListenerTlsEntry {
     /// The settings, once its keys are seen to fit together; `None` when a certificate is missing.
     pub(super) fn build(self, reader: &mut Reader<'_>) -> Option<ListenerTls> {
         let entries = self.certificates.0.into_iter();
-        let certificates: Vec<_> = entries.map(|entry| entry.build(reader)).collect();
-        if let (Some(place), None) = (self.client_auth.place(), self.client_ca.place()) {
+        let certificates: Vec<_> = entries.map(|entry| entry.value.build(reader)).collect();
+        if let (Some(place), None) = (&self.client_auth.place, self.client_ca.place()) {
             reader.fault_at(
                 place,
                 "nobody is asked for a certificate without `client_ca`; add `client_ca`, or remove this",
             );
         }
-        let auth = self.client_auth.value().unwrap_or(ClientAuth::Required);
+        let auth = self.client_auth.value;
         let clients = self.client_ca.value().map(|file| ClientAuthorities {
             authorities: file.holds,
             file: file.located,
@@ -122,23 +122,9 @@ impl ListenerTlsEntry {
     }
 }
 
-impl Spot<CertificateEntry> {
+impl CertificateEntry {
     fn build(self, reader: &mut Reader<'_>) -> Option<ServerCertificate> {
-        let CertificateEntry { cert, key } = self.value;
-        if let Some(place) = &self.place {
-            for (is_absent, name) in [
-                (cert.place().is_none(), "cert"),
-                (key.place().is_none(), "key"),
-            ] {
-                if is_absent {
-                    let message =
-                        format!("`{name}` is missing; add for example `{name}: server.{name}.pem`");
-                    reader.fault_at(place, message);
-                }
-            }
-        }
-        let key_place = key.place().cloned();
-        let (cert, key) = (cert.value()?, key.value()?);
+        let (cert, key) = (self.cert.value, self.key.value);
         match Identity::new(cert.holds, key.holds) {
             Ok(identity) => Some(ServerCertificate {
                 identity,
@@ -146,7 +132,7 @@ impl Spot<CertificateEntry> {
                 key: key.located,
             }),
             Err(message) => {
-                reader.fault_at(&key_place?, format!("{:?} {message}", key.path));
+                reader.fault_at(&self.key.place?, format!("{:?} {message}", key.path));
                 None
             }
         }

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::WrittenHeader;
 use crate::decision::{self, Outgoing, Sender, Words};
 use crate::filter::{Facts, RequestHead, Touched};
-use crate::observe::record::Record;
+use crate::observe::record::{Record, Tls};
 use crate::proxy::failure::Failure;
 use crate::proxy::reply;
 use crate::runtime::{Action, Listener, Route, Snapshot};
@@ -82,6 +82,8 @@ struct Journey<'a> {
     words: Words<'a>,
     sender: Sender,
     request_id: HeaderValue,
+    /// Of a client as most are; none where the listener has no TLS.
+    tls: Option<Tls>,
     now: Instant,
     began: SystemTime,
     hostname: &'a str,
@@ -106,16 +108,24 @@ impl<'a> Journey<'a> {
         let sender = Sender::of(peer.ip(), &sent.headers, &snapshot.trusted_proxies);
         let kept = decision::kept_request_id(snapshot, &sent.headers, sender.peer_is_trusted);
         let began = clock.wall();
+        let words = Words::of(sent);
         Self {
             snapshot,
             listener,
             peer,
             sent,
-            words: Words::of(sent),
             sender,
             request_id: kept
                 .cloned()
                 .unwrap_or_else(|| decision::make_request_id(began)),
+            tls: listener.is_tls.then(|| Tls {
+                protocol: "TLSv1.3",
+                cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
+                server_name: Some(words.host.clone().into_owned()),
+                has_client_certificate: false,
+                client_subject: None,
+            }),
+            words,
             now: clock.now(),
             began,
             hostname,
@@ -274,7 +284,10 @@ impl<'a> Journey<'a> {
                     peer: self.peer.ip(),
                     peer_is_trusted: self.sender.peer_is_trusted,
                     client: self.sender.client,
-                    scheme: Scheme::Http,
+                    scheme: match self.listener.is_tls {
+                        true => Scheme::Https,
+                        false => Scheme::Http,
+                    },
                     host: host.map_or("", |host| host.to_str().unwrap_or_default()),
                     port: self.listener.address.port(),
                 },
@@ -307,7 +320,7 @@ impl<'a> Journey<'a> {
             hostname: self.hostname,
             listener: &self.listener.name,
             server_port: Some(self.listener.address.port()),
-            tls: None,
+            tls: self.tls.as_ref(),
             peer: peer.ip(),
             client: sender.client,
             client_port: Some(peer.port()).filter(|_| sender.client == peer.ip()),

@@ -19,8 +19,10 @@ pub struct Question {
     pub head: Vec<u8>,
     /// The other end of the connection.
     pub peer: SocketAddr,
-    /// The port of the listener, where the URL names one.
+    /// The port of the listener: the one that the URL names, or else that of its scheme.
     pub port: Option<u16>,
+    /// Whether the URL's scheme asks for TLS; none where there is no URL.
+    pub is_tls: Option<bool>,
 }
 
 /// What is asked cannot be understood.
@@ -49,7 +51,11 @@ impl Question {
             [method, url] => (*method, *url),
             _ => return Err(unclear(format!("{request:?} is no request; {WRITE}"))),
         };
-        let (authority, target) = split(url)?;
+        let Url {
+            scheme,
+            authority,
+            target,
+        } = split(url)?;
         let lines = headers.iter().map(|line| header(line));
         let lines: Vec<(&str, &str)> = lines.collect::<Result<_, _>>()?;
         let has_host = lines.iter().any(|(name, _)| is_host(name));
@@ -67,33 +73,61 @@ impl Question {
         Ok(Self {
             head: head.into_bytes(),
             peer: from.map_or(Ok(CLIENT), peer)?,
-            port: authority.and_then(port_of),
+            port: authority.and_then(port_of).or(scheme.map(Scheme::port)),
+            is_tls: scheme.map(|scheme| scheme == Scheme::Https),
         })
     }
 
-    /// The listener that the request comes in on: the one with the port that the URL names, 80 when it names none; or else the first.
+    /// The listener that the request comes in on: the one with its port, or else the first of its scheme, or else the first.
     pub fn listener<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Listener> {
-        let port = self.port.unwrap_or(80);
-        let mut listeners = snapshot.listeners.iter();
-        let fitting = listeners.find(|listener| listener.address.port() == port);
-        fitting.or(snapshot.listeners.first())
+        let speaks =
+            |listener: &&Listener| self.is_tls.is_none_or(|is_tls| listener.is_tls == is_tls);
+        let has_port = |listener: &&Listener| Some(listener.address.port()) == self.port;
+        let listeners = || snapshot.listeners.iter();
+        let with_port = listeners().find(|listener| has_port(listener) && speaks(listener));
+        with_port
+            .or_else(|| listeners().find(has_port))
+            .or_else(|| listeners().find(speaks))
+            .or_else(|| listeners().next())
+    }
+}
+
+/// What a URL says.
+struct Url<'u> {
+    scheme: Option<Scheme>,
+    authority: Option<&'u str>,
+    target: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
     }
 }
 
 const WRITE: &str = "write for example 'GET http://example.com/path?x=1'";
 
-/// The authority, if there is one, and the target.
-fn split(url: &str) -> Result<(Option<&str>, String), Unclear> {
+fn split(url: &str) -> Result<Url<'_>, Unclear> {
     if url.starts_with('/') || url == "*" {
-        return Ok((None, url.to_owned()));
+        return Ok(Url {
+            scheme: None,
+            authority: None,
+            target: url.to_owned(),
+        });
     }
-    if url.starts_with("https://") {
-        return Err(unclear(format!(
-            "{url:?}: listeners do not speak TLS yet in this version; write http://"
-        )));
-    }
-    let Some(rest) = url.strip_prefix("http://") else {
-        return Err(unclear(format!("{url:?} is no URL; {WRITE}")));
+    let (scheme, rest) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+        (Some(rest), _) => (Scheme::Http, rest),
+        (None, Some(rest)) => (Scheme::Https, rest),
+        (None, None) => return Err(unclear(format!("{url:?} is no URL; {WRITE}"))),
     };
     // What a client keeps to itself.
     let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
@@ -103,7 +137,11 @@ fn split(url: &str) -> Result<(Option<&str>, String), Unclear> {
         true => target.to_owned(),
         false => format!("/{target}"),
     };
-    Ok((Some(authority), target))
+    Ok(Url {
+        scheme: Some(scheme),
+        authority: Some(authority),
+        target,
+    })
 }
 
 fn header(line: &str) -> Result<(&str, &str), Unclear> {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
-use super::record::{Attempt, Record};
+use super::record::{Attempt, Record, Tls};
 
 /// 22 November 2026, 20:13:11 UTC, when the example is over.
 const ENDED: Duration = Duration::from_millis(1_795_378_391_120);
@@ -18,6 +18,7 @@ pub(super) struct Example {
     pub(super) response_headers: HeaderMap,
     pub(super) upstream_headers: HeaderMap,
     pub(super) attempts: Vec<Attempt>,
+    pub(super) tls: Tls,
 }
 
 impl Example {
@@ -35,6 +36,13 @@ impl Example {
             ]),
             response_headers: headers(&[("content-type", "text/plain"), ("server", "ours")]),
             upstream_headers: headers(&[("server", "theirs")]),
+            tls: Tls {
+                protocol: "TLSv1.3",
+                cipher: "TLS_AES_128_GCM_SHA256".to_owned(),
+                server_name: Some("example.com".to_owned()),
+                has_client_certificate: true,
+                client_subject: Some("CN=client,O=Example".to_owned()),
+            },
             attempts: vec![
                 Attempt {
                     address: "127.0.0.1:8001".into(),
@@ -61,7 +69,7 @@ impl Example {
             hostname: "edge-1",
             listener: "public",
             server_port: Some(8080),
-            tls: None,
+            tls: Some(&self.tls),
             peer: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9)),
             client: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)),
             client_port: Some(50_001),
@@ -90,6 +98,7 @@ impl Example {
     pub(super) fn refused(&self) -> Record<'_> {
         Record {
             server_port: None,
+            tls: None,
             client_port: None,
             target: b"/",
             route: None,

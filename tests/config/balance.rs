@@ -53,7 +53,7 @@ fn the_bound_of_a_hash_is_written_in_percent_or_as_a_factor() {
 fn every_variable_of_the_request_may_stand_in_a_key_and_no_other() {
     let request = "host http_a cookie_a arg_a args uri request_uri request_method scheme server_port \
         server_protocol remote_addr remote_port realip_remote_addr proxy_add_x_forwarded_for request_id hostname \
-        listener route upstream path_a";
+        listener route upstream ssl_protocol ssl_cipher ssl_server_name ssl_client_s_dn ssl_client_verify path_a";
     let request: Vec<_> = request.split_whitespace().collect();
     for entry in &evenkeel::template::TABLE {
         let name = match entry.name {

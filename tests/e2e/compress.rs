@@ -163,6 +163,7 @@ fn types_least_size_algorithms_and_levels_are_those_of_the_file() {
         ("{ min_size: 1MiB }", None),
         ("{ algorithms: [gzip, br] }", Some("gzip")),
         ("{ algorithms: [zstd] }", Some("zstd")),
+        ("{ algorithms: [br] }", Some("br")),
     ] {
         let answer = accepting(&proxy(&backend, compress), "br, zstd, gzip");
         assert_eq!(answer.header("content-encoding"), wanted, "{compress}");

@@ -26,7 +26,7 @@ fn a_json_line_has_these_keys_in_this_order() {
         r#"{"time_iso8601":"2026-11-22T20:13:11+00:00","msec":1795378391.120,"#,
         r#""request_id":"019ab001-0000-7000-8000-000000000001","listener":"public","#,
         r#""remote_addr":"198.51.100.7","remote_port":50001,"realip_remote_addr":"10.0.0.9","#,
-        r#""scheme":"http","request_method":"GET","host":"example.com","#,
+        r#""scheme":"https","request_method":"GET","host":"example.com","#,
         r#""request_uri":"/a%20b/c?q=1&Lang=en&q=2","server_protocol":"HTTP/1.1","#,
         r#""http_referer":"http://example.com/start","http_user_agent":"curl/8.5.0","request_length":321,"#,
         r#""route":"routes[0]","upstream":"hello","attempts":2,"#,

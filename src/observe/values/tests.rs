@@ -18,7 +18,7 @@ fn every_fixed_variable_has_the_value_that_its_name_promises() {
         ("uri", "/a b/c"),
         ("request_uri", "/a%20b/c?q=1&Lang=en&q=2"),
         ("request_method", "GET"),
-        ("scheme", "http"),
+        ("scheme", "https"),
         ("server_port", "8080"),
         ("server_protocol", "HTTP/1.1"),
         ("remote_addr", "198.51.100.7"),
@@ -48,6 +48,11 @@ fn every_fixed_variable_has_the_value_that_its_name_promises() {
         ("time_iso8601", "2026-11-22T20:13:11+00:00"),
         ("time_local", "22/Nov/2026:20:13:11 +0000"),
         ("error", "connection_refused"),
+        ("ssl_protocol", "TLSv1.3"),
+        ("ssl_cipher", "TLS_AES_128_GCM_SHA256"),
+        ("ssl_server_name", "example.com"),
+        ("ssl_client_s_dn", "CN=client,O=Example"),
+        ("ssl_client_verify", "SUCCESS"),
     ];
     for (name, value) in expected {
         assert_eq!(text(&record, &format!("${name}")), value, "${name}");
@@ -64,7 +69,7 @@ fn a_variable_without_a_value_appends_nothing() {
     let example = Example::new();
     let absent = "$args$arg_q$cookie_none$http_x_none$server_port$remote_port$route$upstream$upstream_addr\
         $upstream_status$upstream_connect_time$upstream_header_time$upstream_response_time$status$error\
-        $sent_http_server$upstream_http_server";
+        $ssl_protocol$ssl_cipher$ssl_server_name$ssl_client_s_dn$ssl_client_verify$sent_http_server$upstream_http_server";
     assert_eq!(text(&example.refused(), absent), "");
     assert_eq!(text(&example.refused(), "$attempts"), "0");
 }

@@ -94,6 +94,13 @@ fn with_client_auth_optional_a_client_may_come_without_but_not_with_another_s() 
 }
 
 #[test]
+fn with_client_auth_required_a_client_without_a_certificate_is_turned_away() {
+    let setting = Setting::new(", client_auth: required");
+    assert_eq!(setting.ask(None, &version::TLS13), None);
+    assert!(setting.backend.requests().is_empty());
+}
+
+#[test]
 fn a_client_s_own_words_about_its_certificate_do_not_reach_the_backend() {
     let setting = Setting::new(", client_auth: optional");
     let client = TlsClient::new(&setting.servers);

@@ -134,6 +134,17 @@ fn an_older_version_than_min_version_is_refused() {
 }
 
 #[test]
+fn the_oldest_version_is_1_2_where_the_file_says_so() {
+    let authority = Authority::new("our authority");
+    let backend = Backend::answering(|_| ok("hello"));
+    let own = authority.issue(&["a.test"]);
+    let proxy = start(&backend, &[&own], ", min_version: 1.2");
+    let old = TlsClient::with(&authority, |habits| habits.versions = vec![&version::TLS12]);
+    let (_, greeting) = old.connect(proxy.address(), "a.test");
+    assert_eq!(greeting.version, ProtocolVersion::TLSv1_2);
+}
+
+#[test]
 fn keys_are_exchanged_in_a_way_that_withstands_quantum_computers_where_the_client_can() {
     let authority = Authority::new("our authority");
     let backend = Backend::answering(|_| ok("hello"));

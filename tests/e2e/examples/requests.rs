@@ -1,9 +1,10 @@
 //! Examples of what becomes of requests: where they go, and what is changed or refused on the way.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use super::{Example, examples};
-use crate::support::{Answer, Backend, Proxy, ask, get_with, ok};
+use crate::support::{Answer, Authority, Backend, Proxy, TlsClient, ask, get_with, ok};
 
 examples! {
     a_canary_gets_its_share = "canary.yaml",
@@ -13,6 +14,7 @@ examples! {
     backends_are_sent_other_paths = "rewrite.yaml",
     clients_are_let_in_by_address = "access-control.yaml",
     the_log_has_a_form_of_its_own = "access-log.yaml",
+    https_is_spoken_and_http_is_sent_there = "https.yaml",
 }
 
 fn echo() -> Backend {
@@ -24,8 +26,12 @@ fn named(name: &'static str) -> Backend {
 }
 
 fn of_host(proxy: &Proxy, host: &str, target: &str) -> Answer {
+    of_host_at(proxy.address(), host, target)
+}
+
+fn of_host_at(address: SocketAddr, host: &str, target: &str) -> Answer {
     let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
-    ask(proxy.address(), request)
+    ask(address, request)
 }
 
 fn a_canary_gets_its_share(example: Example) {
@@ -202,4 +208,24 @@ fn the_log_has_a_form_of_its_own(example: Example) {
         format!("127.0.0.1 \"GET /x?y=1\" 200 3 by {address}")
     );
     assert!(end.ends_with(" s"), "{line}");
+}
+
+fn https_is_spoken_and_http_is_sent_there(example: Example) {
+    let app = named("app");
+    let authority = Authority::new("our authority");
+    let certificate = authority.issue(&["a.test"]);
+    let proxy = example
+        .with("0.0.0.0:8443", "127.0.0.2:0")
+        .with("10.0.0.1:8000", app.address())
+        .with("../example/", "")
+        .start_beside(&[
+            ("server.pem", certificate.pem()),
+            ("server.key", certificate.key_pem()),
+        ]);
+    let plain = of_host_at(proxy.address_like("127.0.0.1:"), "a.test", "/x?y=1");
+    assert_eq!(plain.header("Location"), Some("https://a.test/x?y=1"));
+    let https = proxy.address_like("127.0.0.2:");
+    let (mut client, _) = TlsClient::new(&authority).connect(https, "a.test");
+    let answer = client.ask("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    assert_eq!(answer.text(), "app");
 }

@@ -232,7 +232,7 @@ fn explain_says_what_to_write_when_it_does_not_understand() {
         ),
         (&["GET a b"], "is no request"),
         (&["GET /path"], "names no host"),
-        (&["GET https://a.test/"], "write http://"),
+        (&["GET ftp://a.test/"], "is no URL"),
         (
             &["GET http://a.test/", "-H", "nonsense"],
             "write it as 'Name: value'",

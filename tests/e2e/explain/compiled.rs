@@ -135,6 +135,7 @@ fn agrees(oracle: &Oracle, sent: &Sent, what: &str) {
         head: sent.head.clone().into_bytes(),
         peer,
         port: Some(80),
+        is_tls: None,
     });
     let Some(head) = head(sent) else {
         assert_eq!(explained.status, Some(400), "{what}");

@@ -137,6 +137,7 @@ fn what_is_explained_is_what_a_running_proxy_does_for_more_than_20_000_requests(
                 head: sent.head.clone().into_bytes(),
                 peer,
                 port: Some(address.port()),
+                is_tls: None,
             });
             assert_eq!(
                 told(&answer),
