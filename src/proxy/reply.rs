@@ -166,7 +166,17 @@ pub(crate) fn begun(session: &Session) -> Option<&ResponseHeader> {
 
 /// The whole answer to a head that never reached the HTTP engine, ready for the wire.
 pub(crate) fn refused_head(status: StatusCode) -> Bytes {
-    let body = format!("{}\n", sentence(status));
+    refused_with(status, sentence(status))
+}
+
+/// The whole answer to a client that speaks HTTP in the clear on a port where TLS is spoken.
+pub(crate) fn plain_where_tls_is_spoken() -> Bytes {
+    let sentence = "This port speaks HTTPS, and the request came in the clear; ask with https://.";
+    refused_with(StatusCode::BAD_REQUEST, sentence)
+}
+
+fn refused_with(status: StatusCode, sentence: &str) -> Bytes {
+    let body = format!("{sentence}\n");
     let mut answer = BytesMut::new();
     answer.put_slice(
         format!(

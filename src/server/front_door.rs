@@ -1,6 +1,5 @@
 //! Accepts clients: one task for each listener, one for each connection.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -136,8 +135,8 @@ impl Listener {
         let listener = Arc::clone(self);
         tokio::spawn(async move {
             let _open = open;
-            if let Err(error) = listener.serve(client, peer).await {
-                log::info!("{}: {peer}: {error}", listener.name);
+            if let Err(unserved) = listener.serve(client, peer).await {
+                unserved.tell(&listener.name, peer);
             }
         });
     }
@@ -222,12 +221,16 @@ enum Unserved {
     Stopping,
 }
 
-impl fmt::Display for Unserved {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Unserved {
+    /// A client that just goes away, as port scanners do, is only told of to whoever asks for it.
+    fn tell(&self, listener: &str, peer: SocketAddr) {
         match self {
-            Self::Handshake(error) => write!(formatter, "no TLS: {error}"),
-            Self::TooSlow => formatter.write_str("no TLS: the handshake took too long"),
-            Self::Stopping => formatter.write_str("no TLS: the process is ending"),
+            Self::Handshake(error) => match tls::why(error) {
+                Some(why) => log::info!("{listener}: {peer}: no TLS: {why}"),
+                None => log::debug!("{listener}: {peer}: no TLS: it went away"),
+            },
+            Self::TooSlow => log::info!("{listener}: {peer}: no TLS: the handshake took too long"),
+            Self::Stopping => log::debug!("{listener}: {peer}: no TLS: the process is ending"),
         }
     }
 }

@@ -5,12 +5,15 @@
 //!
 //! - `terminator`: from the configuration to rustls's
 //! - `renewal`: the files, watched
+//! - `unwilling`: clients with which TLS does not come about
 //! - `stream`: a connection over TLS, as the rest of the server sees it
 
 mod renewal;
 mod stream;
 mod terminator;
+mod unwilling;
 
 pub(super) use renewal::watch;
 pub(super) use stream::{TlsStream, session};
 pub(super) use terminator::Terminator;
+pub(super) use unwilling::why;

@@ -21,46 +21,58 @@ const PATIENCE: u32 = 4;
 
 /// Watches over the files of one listener, without end.
 pub(crate) async fn watch(listener: Arc<str>, terminator: Arc<Terminator>) {
-    let mut seen = marks(&terminator.written());
-    let mut misfit: Option<(Vec<Mark>, u32)> = None;
+    let mut files = Files::default();
     loop {
         tokio::time::sleep(INTERVAL).await;
-        let written = terminator.written();
-        let now = marks(&written);
-        if now == seen {
-            continue;
-        }
-        match renewed(&written) {
-            Ok(next) => {
-                let is_new = next != written;
-                match terminator.replace(next) {
-                    Ok(()) if is_new => {
-                        log::info!("listener {listener}: its certificates were read again")
-                    }
-                    Ok(()) => {}
-                    Err(error) => log::error!(
-                        "listener {listener}: {error}; the certificates before are still shown"
-                    ),
-                }
-                seen = now;
-                misfit = None;
-            }
-            Err(complaint) => {
-                let looks = match &misfit {
-                    Some((marks, looks)) if *marks == now => looks + 1,
-                    _ => 1,
-                };
-                if looks == PATIENCE {
-                    log::error!(
-                        "listener {listener}: {complaint}; the certificates before are still shown"
-                    );
-                    seen = now;
-                    misfit = None;
-                } else {
-                    misfit = Some((now, looks));
-                }
+        let shown = terminator.written();
+        let renewed = match files.look(&shown) {
+            None => continue,
+            Some(Ok(renewed)) if renewed == shown => continue,
+            Some(Ok(renewed)) => terminator
+                .replace(renewed)
+                .map_err(|error| error.to_string()),
+            Some(Err(complaint)) => Err(complaint),
+        };
+        match renewed {
+            Ok(()) => log::info!("listener {listener}: its certificates were read again"),
+            Err(why) => {
+                log::error!("listener {listener}: {why}; the certificates before are still shown");
             }
         }
+    }
+}
+
+/// The files of one listener, and what was made of them.
+///
+/// The first look reads them, whatever there was: they may have changed since the configuration was read.
+#[derive(Default)]
+struct Files {
+    /// As they were when they were last read or complained of.
+    settled: Vec<Mark>,
+    /// As they are when they do not fit, and how many looks have found them so.
+    misfit: (Vec<Mark>, u32),
+}
+
+impl Files {
+    /// What they hold, when that is to be shown or complained of.
+    fn look(&mut self, shown: &ListenerTls) -> Option<Result<ListenerTls, String>> {
+        let now = marks(shown);
+        if now == self.settled {
+            return None;
+        }
+        let read = read_all(shown);
+        if read.is_err() {
+            let (marks, looks) = &mut self.misfit;
+            if *marks != now {
+                (*marks, *looks) = (now.clone(), 0);
+            }
+            *looks += 1;
+            if *looks < PATIENCE {
+                return None;
+            }
+        }
+        self.settled = now;
+        Some(read)
     }
 }
 
@@ -81,7 +93,7 @@ fn mark(path: &Path) -> Mark {
 }
 
 /// The same, with what the files hold now.
-fn renewed(tls: &ListenerTls) -> Result<ListenerTls, String> {
+fn read_all(tls: &ListenerTls) -> Result<ListenerTls, String> {
     let mut next = tls.clone();
     for certificate in &mut next.certificates {
         let ServerCertificate {

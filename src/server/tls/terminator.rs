@@ -14,7 +14,7 @@ use rustls::{Error, ServerConfig, version};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::TlsStream;
+use super::{TlsStream, unwilling};
 use crate::config::{ClientAuth, ClientAuthorities, ListenerTls, TlsVersion};
 use crate::tls::Chooser;
 
@@ -74,6 +74,10 @@ impl Terminator {
             let current = self.current.load();
             (Arc::clone(&current.acceptor), Arc::clone(&current.chooser))
         };
+        if unwilling::speaks_http(&client).await? {
+            unwilling::refuse_http(client).await?;
+            return Err(io::Error::other("it speaks HTTP in the clear"));
+        }
         let stream = TlsAcceptor::from(acceptor).accept(client).await?;
         Ok((stream, chooser))
     }

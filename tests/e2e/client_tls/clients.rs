@@ -64,6 +64,12 @@ fn with_client_ca_nobody_is_let_in_without_a_certificate_of_it() {
         assert_eq!(setting.ask(Some(&stranger), version), None);
         assert_eq!(setting.ask(Some(&good), version), Some(200));
     }
+    for why in ["shows no certificate", "issued by nobody in `client_ca`"] {
+        setting
+            .proxy
+            .stderr
+            .find("why", |line| line.contains(why).then_some(()));
+    }
     let requests = setting.backend.requests();
     assert_eq!(requests.len(), 2);
     for request in requests {

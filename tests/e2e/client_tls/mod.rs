@@ -276,11 +276,18 @@ fn a_client_that_speaks_no_tls_is_turned_away_and_harms_nobody() {
     let own = authority.issue(&["a.test"]);
     let proxy = start(&backend, &[&own], "");
     let mut plain = Client::connect(proxy.address());
-    plain.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
-    while !plain.is_closed() {}
-    proxy
-        .stderr
-        .find("why", |line| line.contains("no TLS: ").then_some(()));
+    let answer = get(&mut plain, "a.test", "/");
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("ask with https://"), "{answer:?}");
+    assert!(plain.is_closed());
+    let mut other = Client::connect(proxy.address());
+    other.send("\0nonsense that is neither");
+    while !other.is_closed() {}
+    for why in ["it speaks HTTP in the clear", "it does not speak TLS"] {
+        proxy.stderr.find("why", |line| {
+            line.ends_with(&format!("no TLS: {why}")).then_some(())
+        });
+    }
     let (mut client, _) = TlsClient::new(&authority).connect(proxy.address(), "a.test");
     assert_eq!(get(&mut client, "a.test", "/own").status, 204);
     assert!(backend.requests().is_empty());
