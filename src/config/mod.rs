@@ -69,8 +69,8 @@ pub use diagnostic::{Fault, Faults, Position};
 pub use embedded_backend::EmbeddedBackend;
 pub use filter::{
     Algorithm, Allowed, BodyLimit, Compress, Cors, Expression, Filter, HeaderChanges, HeaderText,
-    IpAccess, MediaRange, Origin, PathText, Piece, RequestHeaders, RequestText, ResponseHeaders,
-    ResponseText, Rewrite,
+    IpAccess, LimitKey, MediaRange, Origin, PathText, Piece, Rate, RateLimit, RequestHeaders,
+    RequestText, ResponseHeaders, ResponseText, Rewrite, Unit,
 };
 pub use header::{RequestId, WrittenHeader};
 pub use health_check::{GrpcProbe, HealthCheck, HttpProbe, Probe};

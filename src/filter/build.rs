@@ -2,7 +2,7 @@
 
 use super::Filter;
 use super::builtin::{
-    BodyLimit, Compress, Cors, IpAccess, RequestHeaders, ResponseHeaders, Rewrite,
+    BodyLimit, Compress, Cors, IpAccess, RateLimit, RequestHeaders, ResponseHeaders, Rewrite,
 };
 use super::link::{Kind, Link, Links};
 use crate::config;
@@ -23,6 +23,7 @@ fn link(written: &config::Filter) -> Link {
         F::IpAccess(written) => now("ip_access", IpAccess::new(written)),
         F::Cors(written) => now("cors", Cors::new(written)),
         F::Compress(written) => now("compress", Compress::new(written)),
+        F::RateLimit(written) => now("rate_limit", RateLimit::new(written)),
         F::Own(own) => {
             let kind = own.part::<Kind>();
             let kind = kind.expect("only `register` adds filters to a vocabulary");

@@ -31,6 +31,7 @@ mod own_program;
 mod path_groups;
 mod policies;
 mod queue;
+mod rate_limit;
 mod retries;
 mod routing;
 mod services;

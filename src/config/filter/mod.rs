@@ -10,6 +10,7 @@ mod headers;
 mod ip_access;
 mod media_range;
 mod origin;
+mod rate_limit;
 mod rewrite;
 mod text;
 
@@ -20,6 +21,7 @@ pub use headers::{HeaderChanges, RequestHeaders, ResponseHeaders};
 pub use ip_access::IpAccess;
 pub use media_range::MediaRange;
 pub use origin::Origin;
+pub use rate_limit::{LimitKey, Rate, RateLimit, Unit};
 pub use rewrite::{Expression, Piece, Rewrite};
 pub(super) use text::on_request;
 pub use text::{PathText, RequestText, ResponseText};
@@ -48,6 +50,8 @@ pub enum Filter {
     Cors(Cors),
     /// Compresses answers.
     Compress(Compress),
+    /// Refuses clients that send too many requests.
+    RateLimit(RateLimit),
     /// One that the program has registered.
     Own(Own),
 }
@@ -102,6 +106,12 @@ const BUILT_IN: &[BuiltIn] = &[
         about: "Compresses answers on their way to clients that can decode them.",
         read: |block, reader| Compress::read(block, reader).map(Filter::Compress),
         schema: Compress::schema,
+    },
+    BuiltIn {
+        name: "rate_limit",
+        about: "How many requests a client may send; others are answered 429.",
+        read: |block, reader| RateLimit::read(block, reader).map(Filter::RateLimit),
+        schema: RateLimit::schema,
     },
 ];
 

@@ -5,6 +5,7 @@ mod compress;
 mod cors;
 mod headers;
 mod ip_access;
+mod rate_limit;
 mod rewrite;
 
 #[cfg(test)]
@@ -15,4 +16,5 @@ pub(super) use compress::Compress;
 pub(super) use cors::Cors;
 pub(super) use headers::{RequestHeaders, ResponseHeaders};
 pub(super) use ip_access::IpAccess;
+pub(super) use rate_limit::RateLimit;
 pub(super) use rewrite::Rewrite;
