@@ -68,9 +68,9 @@ pub(crate) use diagnostic::text_of_panic;
 pub use diagnostic::{Fault, Faults, Position};
 pub use embedded_backend::EmbeddedBackend;
 pub use filter::{
-    Algorithm, Allowed, BodyLimit, Compress, Cors, Expression, Filter, HeaderChanges, HeaderText,
-    IpAccess, LimitKey, MediaRange, Origin, PathText, Piece, Rate, RateLimit, RequestHeaders,
-    RequestText, ResponseHeaders, ResponseText, Rewrite, Unit,
+    Algorithm, Allowed, BasicAuth, BodyLimit, Compress, Cors, Expression, Filter, HeaderChanges,
+    HeaderText, IpAccess, LimitKey, MediaRange, Origin, PasswordHash, PathText, Piece, Rate,
+    RateLimit, RequestHeaders, RequestText, ResponseHeaders, ResponseText, Rewrite, Unit, Users,
 };
 pub use header::{RequestId, WrittenHeader};
 pub use health_check::{GrpcProbe, HealthCheck, HttpProbe, Probe};

@@ -44,6 +44,8 @@ pub enum Denial {
     TooLarge,
     /// 429: too many requests.
     TooMany,
+    /// 503: a check of the request needs more than there is at the moment.
+    Busy,
 }
 
 impl Answer {
@@ -65,6 +67,7 @@ impl Answer {
                 Denial::Forbidden => StatusCode::FORBIDDEN,
                 Denial::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
                 Denial::TooMany => StatusCode::TOO_MANY_REQUESTS,
+                Denial::Busy => StatusCode::SERVICE_UNAVAILABLE,
             },
             headers: Vec::new(),
             content: Content::Denied(denial),

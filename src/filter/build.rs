@@ -1,19 +1,26 @@
 //! From what was written to filters.
 
-use super::Filter;
 use super::builtin::{
-    BodyLimit, Compress, Cors, IpAccess, RateLimit, RequestHeaders, ResponseHeaders, Rewrite,
+    BasicAuth, BodyLimit, Compress, Cors, Hashing, IpAccess, RateLimit, RequestHeaders,
+    ResponseHeaders, Rewrite,
 };
 use super::link::{Kind, Link, Links};
+use super::{AsyncFilter, Filter};
 use crate::config;
 use std::sync::Arc;
 
-/// The filters that stand in one place of the file.
-pub fn links(written: &[config::Filter]) -> Links {
-    Links::new(written.iter().map(link))
+/// What the filters of one configuration have in common.
+#[derive(Debug, Default)]
+pub struct Shared {
+    hashing: Arc<Hashing>,
 }
 
-fn link(written: &config::Filter) -> Link {
+/// The filters that stand in one place of the file.
+pub fn links(written: &[config::Filter], shared: &Shared) -> Links {
+    Links::new(written.iter().map(|written| link(written, shared)))
+}
+
+fn link(written: &config::Filter, shared: &Shared) -> Link {
     use config::Filter as F;
     match written {
         F::RequestHeaders(written) => now("request_headers", RequestHeaders::new(written)),
@@ -24,6 +31,7 @@ fn link(written: &config::Filter) -> Link {
         F::Cors(written) => now("cors", Cors::new(written)),
         F::Compress(written) => now("compress", Compress::new(written)),
         F::RateLimit(written) => now("rate_limit", RateLimit::new(written)),
+        F::BasicAuth(written) => waiting("basic_auth", BasicAuth::new(written, &shared.hashing)),
         F::Own(own) => {
             let kind = own.part::<Kind>();
             let kind = kind.expect("only `register` adds filters to a vocabulary");
@@ -34,4 +42,8 @@ fn link(written: &config::Filter) -> Link {
 
 fn now(name: &str, filter: impl Filter + 'static) -> Link {
     Link::new(name, Kind::Now(Arc::new(filter)))
+}
+
+fn waiting(name: &str, filter: impl AsyncFilter + 'static) -> Link {
+    Link::new(name, Kind::Waiting(Arc::new(filter)))
 }

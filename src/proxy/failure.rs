@@ -77,6 +77,8 @@ pub enum Failure {
     BodyTooLarge,
     /// The client has sent too many requests.
     TooManyRequests,
+    /// A filter has more to do than it can.
+    FilterBusy,
     /// A filter took too long.
     FilterTimeout,
     /// Something in this program went wrong, or in a filter.
@@ -102,6 +104,7 @@ impl From<Denial> for Failure {
             Denial::Forbidden => Self::Forbidden,
             Denial::TooLarge => Self::BodyTooLarge,
             Denial::TooMany => Self::TooManyRequests,
+            Denial::Busy => Self::FilterBusy,
         }
     }
 }
@@ -181,6 +184,7 @@ impl Failure {
             Self::Forbidden          => (403, "http_request_denied",       Client,  NEVER,   "This is not allowed."),
             Self::BodyTooLarge       => (413, "http_request_error",        Client,  NEVER,   "The request's body is too large."),
             Self::TooManyRequests    => (429, "http_request_denied",       Client,  NEVER,   "These are too many requests; try again later."),
+            Self::FilterBusy         => (503, "http_request_denied",       Proxy,   NEVER,   "Too many requests wait to be checked; try again soon."),
             Self::FilterTimeout      => (504, "http_response_timeout",     Proxy,   NEVER,   "A check of the request took too long."),
             Self::Internal           => (500, "proxy_internal_error",      Proxy,   NEVER,   "Something went wrong here."),
         };
@@ -198,6 +202,7 @@ impl Failure {
         match self {
             Self::QueueFull => "queue_full",
             Self::QueueTimeout => "queue_timeout",
+            Self::FilterBusy => "filter_busy",
             other => other.row().error,
         }
     }

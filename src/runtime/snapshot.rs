@@ -98,19 +98,20 @@ impl Snapshot {
             .into_iter()
             .map(|upstream| Arc::new(Upstream::new(upstream, clock, resolver)))
             .collect();
+        let shared = filter::Shared::default();
         let routes = config
             .routes
             .into_iter()
-            .filter_map(|route| Route::new(route, &upstreams))
+            .filter_map(|route| Route::new(route, &upstreams, &shared))
             .collect();
         let listeners = config.listeners.into_iter().map(|listener| Listener {
-            filters: filter::links(&listener.filters),
+            filters: filter::links(&listener.filters, &shared),
             is_tls: listener.tls.is_some(),
             name: listener.name,
             address: listener.address,
         });
         Self {
-            filters: filter::links(&config.filters),
+            filters: filter::links(&config.filters, &shared),
             listeners: listeners.collect(),
             generation,
             trusted_proxies: TrustedProxies::new(config.trusted_proxies),
@@ -135,7 +136,11 @@ impl Snapshot {
 }
 
 impl Route {
-    fn new(route: config::Route, upstreams: &[Arc<Upstream>]) -> Option<Self> {
+    fn new(
+        route: config::Route,
+        upstreams: &[Arc<Upstream>],
+        shared: &filter::Shared,
+    ) -> Option<Self> {
         let action = match route.action {
             config::Action::Upstream(index) => Action::Upstream(Arc::clone(upstreams.get(index)?)),
             config::Action::Split(split) => {
@@ -162,7 +167,7 @@ impl Route {
             label: route.label,
             path_regex,
             forwarded: route.forwarded,
-            filters: filter::links(&route.filters),
+            filters: filter::links(&route.filters, shared),
             action,
         })
     }

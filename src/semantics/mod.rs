@@ -11,6 +11,7 @@
 //! | [`chunked`] | where a chunked body ends | RFC 9112 §7.1 |
 //! | [`client_ip`] | who asks, behind trusted proxies | RFC 7239 §5.2, §8.1 |
 //! | [`cookie`] | what a client gives back of what it was given | RFC 6265 §4 |
+//! | [`credentials`] | who a client says it is | RFC 7617, RFC 9110 §11 |
 //! | [`forwarded`] | what a backend is told about both | RFC 7239 §4 |
 //! | [`framing`] | where one message ends and the next begins | RFC 9112 §6.3 |
 //! | [`head`] | whether a request's head can be served at all | RFC 9112 §3, §6 |
@@ -26,6 +27,7 @@ pub mod authority;
 pub mod chunked;
 pub mod client_ip;
 pub mod cookie;
+pub mod credentials;
 pub mod forwarded;
 pub mod framing;
 pub mod head;

@@ -7,6 +7,7 @@ mod access_log;
 mod actions;
 mod balancing;
 mod client_tls;
+mod basic_auth;
 mod command_line;
 mod compress;
 mod configuration;

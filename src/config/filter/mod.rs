@@ -3,6 +3,7 @@
 //! Each element is a mapping with one key, the filter's name; what stands under it is the filter's own, and has its file
 //! here. A name that is none of these is looked up among those that the program has registered (see `vocabulary`).
 
+mod basic_auth;
 mod body_limit;
 mod compress;
 mod cors;
@@ -10,10 +11,13 @@ mod headers;
 mod ip_access;
 mod media_range;
 mod origin;
+mod password;
 mod rate_limit;
 mod rewrite;
 mod text;
+mod users;
 
+pub use basic_auth::BasicAuth;
 pub use body_limit::BodyLimit;
 pub use compress::{Algorithm, Compress};
 pub use cors::{Allowed, Cors, HeaderText};
@@ -21,10 +25,12 @@ pub use headers::{HeaderChanges, RequestHeaders, ResponseHeaders};
 pub use ip_access::IpAccess;
 pub use media_range::MediaRange;
 pub use origin::Origin;
+pub use password::PasswordHash;
 pub use rate_limit::{LimitKey, Rate, RateLimit, Unit};
 pub use rewrite::{Expression, Piece, Rewrite};
 pub(super) use text::on_request;
 pub use text::{PathText, RequestText, ResponseText};
+pub use users::Users;
 
 use super::read::Read;
 use super::reader::Reader;
@@ -52,6 +58,8 @@ pub enum Filter {
     Compress(Compress),
     /// Refuses clients that send too many requests.
     RateLimit(RateLimit),
+    /// Refuses clients without a name and a password.
+    BasicAuth(BasicAuth),
     /// One that the program has registered.
     Own(Own),
 }
@@ -112,6 +120,12 @@ const BUILT_IN: &[BuiltIn] = &[
         about: "How many requests a client may send; others are answered 429.",
         read: |block, reader| RateLimit::read(block, reader).map(Filter::RateLimit),
         schema: RateLimit::schema,
+    },
+    BuiltIn {
+        name: "basic_auth",
+        about: "Lets in clients with a name and a password; others are answered 401.",
+        read: |block, reader| BasicAuth::read(block, reader).map(Filter::BasicAuth),
+        schema: BasicAuth::schema,
     },
 ];
 

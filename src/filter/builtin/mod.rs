@@ -1,5 +1,6 @@
 //! The filters that are always there, one file each.
 
+mod basic_auth;
 mod body_limit;
 mod compress;
 mod cors;
@@ -11,6 +12,7 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 
+pub(super) use basic_auth::{BasicAuth, Hashing};
 pub(super) use body_limit::BodyLimit;
 pub(super) use compress::Compress;
 pub(super) use cors::Cors;
