@@ -24,10 +24,14 @@ fn proxy(backend: &Backend, more: &str) -> Proxy {
          filters:\n  - basic_auth: {{ realm: 'the \"staff\"', users_file: secrets/users }}\n{more}",
         backend.address()
     );
-    Proxy::start_with(&configuration, |command| {
+    start(&configuration, USERS)
+}
+
+fn start(configuration: &str, users: &str) -> Proxy {
+    Proxy::start_with(configuration, |command| {
         let folder = command.get_current_dir().unwrap().join("secrets");
         fs::create_dir(&folder).unwrap();
-        fs::write(folder.join("users"), USERS).unwrap();
+        fs::write(folder.join("users"), users).unwrap();
         command.current_dir("/");
     })
 }
@@ -152,4 +156,40 @@ fn no_log_has_a_password_or_a_hash_in_it() {
     {
         assert!(!written.contains(secret), "{secret}:\n{written}");
     }
+}
+
+/// Seen failing with a thousand more that may wait.
+#[test]
+fn too_many_passwords_at_once_are_answered_503_and_other_requests_go_on() {
+    // A check at this cost takes seconds. No password is known for it, and none is needed.
+    let users = USERS.replace("$2y$04$", "$2y$17$");
+    let proxy = start(
+        "listeners: [{ address: 127.0.0.1:0 }]\nroutes:\n  - respond: { body: open }\n\
+         \x20 - match: { path: /closed }\n    respond: { body: closed }\n\
+         \x20   filters: [basic_auth: { realm: staff, users_file: secrets/users }]\n",
+        &users,
+    );
+    let processors = std::thread::available_parallelism().unwrap().get();
+    let room = (processors / 2).max(1) * 33;
+    let head = format!(
+        "GET /closed HTTP/1.1\r\nHost: a.test\r\n{}\r\n",
+        authorization("alice", "guessed")
+    );
+    let mut clients: Vec<_> = (0..room + 1)
+        .map(|_| Client::connect(proxy.address()))
+        .collect();
+    for client in &mut clients {
+        client.send(&head);
+    }
+    let refused = proxy.logged(|line| line["status"] == 503);
+    assert_eq!(refused["error"], "filter_busy");
+    let answer = clients.iter_mut().find_map(Client::answer_if_begun);
+    let answer = answer.unwrap();
+    assert_eq!(answer.status, 503);
+    assert_eq!(
+        answer.header("proxy-status"),
+        Some("evenkeel; error=http_request_denied")
+    );
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(proxy.get("/").text(), "open");
 }

@@ -89,6 +89,14 @@ impl Client {
         self.try_answer().unwrap()
     }
 
+    /// The next answer, if it has begun to come.
+    pub(crate) fn answer_if_begun(&mut self) -> Option<Answer> {
+        self.stream.set_nonblocking(true).unwrap();
+        let has_begun = self.stream.peek(&mut [0]).is_ok_and(|bytes| bytes > 0);
+        self.stream.set_nonblocking(false).unwrap();
+        has_begun.then(|| self.answer())
+    }
+
     /// The next answer to a HEAD request, which has a head only.
     pub(crate) fn answer_without_body(&mut self) -> Answer {
         self.try_answer_without_body().unwrap()
