@@ -245,12 +245,13 @@ fn merge(section: &mut Map<String, Value>, keys: &Map<String, Value>) {
     }
 }
 
-/// With the reference's certificates for whatever a file is called.
+/// With the reference's files for whatever a file is called.
 fn load(file: &Value) -> Result<(), String> {
     let content = |path: &Path| {
         let name = path.to_string_lossy().into_owned();
         let of_the_reference = match name {
             name if name.ends_with(".key") => "client.key",
+            name if name.contains("htpasswd") || name.contains("users") => "users.htpasswd",
             name if name.contains("ca") => "ca.pem",
             _ => "client.pem",
         };

@@ -6,8 +6,8 @@
 mod access_log;
 mod actions;
 mod balancing;
-mod client_tls;
 mod basic_auth;
+mod client_tls;
 mod command_line;
 mod compress;
 mod configuration;

@@ -91,9 +91,9 @@ impl Client {
 
     /// The next answer, if it has begun to come.
     pub(crate) fn answer_if_begun(&mut self) -> Option<Answer> {
-        self.stream.set_nonblocking(true).unwrap();
-        let has_begun = self.stream.peek(&mut [0]).is_ok_and(|bytes| bytes > 0);
-        self.stream.set_nonblocking(false).unwrap();
+        self.socket.set_nonblocking(true).unwrap();
+        let has_begun = self.socket.peek(&mut [0]).is_ok_and(|bytes| bytes > 0);
+        self.socket.set_nonblocking(false).unwrap();
         has_begun.then(|| self.answer())
     }
 
