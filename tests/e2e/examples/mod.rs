@@ -4,6 +4,7 @@
 //! folder has a row is a test as well.
 
 mod backends;
+mod filters;
 mod requests;
 
 use std::collections::BTreeSet;
@@ -68,7 +69,7 @@ fn every_example_is_run_by_a_test() {
     let files: BTreeSet<_> = files
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .collect();
-    let run: BTreeSet<_> = [backends::FILES, requests::FILES]
+    let run: BTreeSet<_> = [backends::FILES, filters::FILES, requests::FILES]
         .concat()
         .into_iter()
         .map(str::to_owned)
