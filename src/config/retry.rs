@@ -121,15 +121,18 @@ pub enum Trigger {
     ServerError,
 }
 
-const TRIGGERS: &[(&str, Trigger)] = &[
-    ("connect", Trigger::Connect),
-    ("reset", Trigger::Reset),
-    ("timeout", Trigger::Timeout),
-    ("502", Trigger::Status(502)),
-    ("503", Trigger::Status(503)),
-    ("504", Trigger::Status(504)),
-    ("5xx", Trigger::ServerError),
-];
+impl Trigger {
+    /// Each with the word that stands for it in `retry.on`.
+    pub const WORDS: &[(&str, Trigger)] = &[
+        ("connect", Trigger::Connect),
+        ("reset", Trigger::Reset),
+        ("timeout", Trigger::Timeout),
+        ("502", Trigger::Status(502)),
+        ("503", Trigger::Status(503)),
+        ("504", Trigger::Status(504)),
+        ("5xx", Trigger::ServerError),
+    ];
+}
 
 impl Triggers {
     /// Whether what happened is among them. A status is asked for as [`Trigger::Status`].
@@ -160,7 +163,7 @@ impl Show for Triggers {
         let words: Vec<_> = self
             .0
             .iter()
-            .map(|trigger| show_word(trigger, TRIGGERS))
+            .map(|trigger| show_word(trigger, Trigger::WORDS))
             .collect();
         json!(words)
     }
@@ -170,11 +173,11 @@ impl Word for Trigger {
     const EXAMPLE: &'static str = "connect";
 
     fn parse(text: &str) -> Result<Self, String> {
-        word_of(text, TRIGGERS)
+        word_of(text, Trigger::WORDS)
     }
 
     fn schema() -> serde_json::Value {
-        let mut schema = schema::one_of(TRIGGERS);
+        let mut schema = schema::one_of(Trigger::WORDS);
         if let Some(choices) = schema["anyOf"].as_array_mut() {
             choices.push(json!({"enum": [502, 503, 504]}));
         }

@@ -9,17 +9,6 @@ use crate::upstream::balance::FULL_WEIGHT;
 use crate::upstream::retry::Decision;
 use crate::upstream::{Applicant, Backend, Health, Look, Upstream};
 
-/// What an attempt can fail with, in the words of `retry.on`.
-const FAILURES: [(&str, Trigger); 7] = [
-    ("connect", Trigger::Connect),
-    ("reset", Trigger::Reset),
-    ("timeout", Trigger::Timeout),
-    ("502", Trigger::Status(502)),
-    ("503", Trigger::Status(503)),
-    ("504", Trigger::Status(504)),
-    ("5xx", Trigger::Status(500)),
-];
-
 /// Writes down what the upstream would do; the look is for whoever goes on.
 pub(super) fn look(
     upstream: &Upstream,
@@ -86,19 +75,22 @@ fn backend_seen((backend, score): &(std::sync::Arc<Backend>, Option<f64>)) -> Ba
 fn plan(upstream: &Upstream, method: &Method, has_other: bool) -> Option<RetryPlan> {
     let retry = upstream.config().retry.as_ref()?;
     let is_idempotent = method.is_idempotent();
-    let decide = |trigger| upstream.would_retry(trigger, is_idempotent, has_other);
-    let tried_again = FAILURES
-        .iter()
-        .filter(|(_, trigger)| retry.on.include(*trigger) && decide(*trigger) == Decision::Again);
-    let wanted = FAILURES.iter().skip(1);
-    let mut wanted = wanted.filter(|(_, trigger)| retry.on.include(*trigger));
-    let held_back = wanted.find_map(|(_, trigger)| match decide(*trigger) {
-        Decision::Again => None,
-        Decision::GiveUp(why) => Some(why.to_string()),
-    });
+    let wanted = Trigger::WORDS.iter();
+    let wanted = wanted.filter(|(_, trigger)| retry.on.0.contains(trigger));
+    let (mut on, mut held_back) = (Vec::new(), None);
+    for (word, trigger) in wanted {
+        let happened = match trigger {
+            Trigger::ServerError => Trigger::Status(500),
+            trigger => *trigger,
+        };
+        match upstream.would_retry(happened, is_idempotent, has_other) {
+            Decision::Again => on.push(*word),
+            Decision::GiveUp(why) => held_back = held_back.or(Some(why.to_string())),
+        }
+    }
     Some(RetryPlan {
         attempts: retry.attempts,
-        on: tried_again.map(|(name, _)| *name).collect(),
+        on,
         budget_percent: retry.budget.0,
         deadline_ms: retry.deadline.map(|deadline| deadline.as_millis()),
         held_back,
