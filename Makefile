@@ -2,7 +2,7 @@
 # by hand. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run test check compose-test interop
+.PHONY: help deps run test check compose-test interop bench-idle
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ check: deps ## Formatting, lints, documentation; licences and shell scripts wher
 
 compose-test: ## The Docker Compose example on a real engine; as root on Debian it brings its own
 	bash tests/compose/run.sh
+
+bench-idle: deps ## What an idle connection costs in memory, in the clear and over TLS
+	cargo bench --bench idle
 
 interop: deps ## Evenkeel in front of FastAPI on uvicorn, nginx and a gRPC server
 	bash tests/interop/run.sh

@@ -150,13 +150,26 @@ impl Listener {
         let digest = digest(&client, local, peer);
         match &self.tls {
             None => self.serve_over(client, peer, local, digest, None).await,
+            // Boxed, so that a connection in the clear does not hold the space for TLS.
             Some(terminator) => {
-                let (stream, chooser) = self.shake_hands(terminator, client).await?;
-                let facts = tls::session(&stream, chooser);
-                self.serve_over(stream, peer, local, digest, Some(facts))
-                    .await;
+                Box::pin(self.serve_tls(terminator, client, peer, local, digest)).await?;
             }
         }
+        Ok(())
+    }
+
+    async fn serve_tls(
+        &self,
+        terminator: &Terminator,
+        client: TcpStream,
+        peer: SocketAddr,
+        local: SocketAddr,
+        digest: Arc<SocketDigest>,
+    ) -> Result<(), Unserved> {
+        let (stream, chooser) = Box::pin(self.shake_hands(terminator, client)).await?;
+        let facts = tls::session(&stream, chooser);
+        self.serve_over(stream, peer, local, digest, Some(facts))
+            .await;
         Ok(())
     }
 
