@@ -2,6 +2,7 @@
 
 use super::filter::Filter;
 use super::listener_tls::{ListenerTls, ListenerTlsEntry};
+use super::protocols::Protocols;
 use super::read::Word;
 use super::reader::Reader;
 use super::schema;
@@ -19,6 +20,8 @@ pub struct Listener {
     pub name: String,
     /// What its requests pass, in order, before the route's filters.
     pub filters: Vec<Filter>,
+    /// The versions of HTTP that are spoken on it.
+    pub protocols: Protocols,
     /// How TLS is spoken on it; without it, clients speak in the clear.
     pub tls: Option<ListenerTls>,
 }
@@ -32,6 +35,9 @@ section! {
         pub(super) name: Option<Spot<Name>>,
         /// What its requests pass, in order, before the route's filters.
         pub(super) filters: Vec<Filter>,
+        /// The versions of HTTP that clients may speak: `http1`, `http2`. With `tls` they are offered in the handshake (ALPN); in the clear,
+        /// HTTP/2 is for clients that begin with it (prior knowledge).
+        pub(super) protocols: Protocols = Protocols::default(),
         /// TLS towards clients; without it they speak in the clear.
         pub(super) tls: Option<Spot<ListenerTlsEntry>>,
     }
@@ -55,6 +61,7 @@ impl ListenerEntry {
         Some(Listener {
             address: self.address(),
             name: self.name(),
+            protocols: self.protocols,
             tls: match self.tls {
                 Some(tls) => Some(tls.value.build(reader)?),
                 None => None,

@@ -4,7 +4,7 @@
 
 use super::diagnostic::{Finding, Place, closest};
 use super::environment::{self, Dollar};
-use super::schema::NOT_BUILT;
+use super::schema::{NOT_BUILT, SAID_ELSEWHERE};
 use super::surroundings::{Surroundings, content};
 use super::tree::{Tree, Value};
 use super::vocabulary::Vocabulary;
@@ -242,7 +242,12 @@ impl<'e> Reader<'e> {
         known: &[&'static str],
     ) -> Option<&'static str> {
         self.under(text, |reader| {
-            if NOT_BUILT.contains(&pattern(&reader.path).as_str()) {
+            let path = pattern(&reader.path);
+            if let Some((_, where_else)) = SAID_ELSEWHERE.iter().find(|(key, _)| *key == path) {
+                reader.fault(key, *where_else);
+                return None;
+            }
+            if NOT_BUILT.contains(&path.as_str()) {
                 reader.fault(key, "this key is not built yet in this version; remove it");
                 return None;
             }

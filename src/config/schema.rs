@@ -13,14 +13,18 @@ pub(super) const NOT_BUILT: &[&str] = &[
     "admin",
     "server.user",
     "server.upgrade_socket",
-    "listeners[].protocols",
-    "listeners[].tls.alpn",
     "listeners[].proxy_protocol",
     "listeners[].timeouts",
     "listeners[].limits",
     "upstreams.*.connections.http2_streams",
     "upstreams.*.protocol",
 ];
+
+/// Keys that other programs have, and what says here what they would say.
+pub(super) const SAID_ELSEWHERE: &[(&str, &str)] = &[(
+    "listeners[].tls.alpn",
+    "the listener's `protocols` say what the handshake offers; remove this, and write there for example `protocols: [http1]`",
+)];
 
 /// The JSON Schema of the file (draft 2020-12).
 pub fn schema() -> Value {

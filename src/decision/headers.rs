@@ -109,9 +109,16 @@ macro_rules! heads {
     ($($kind:ty),*) => {$(
         impl Head for $kind {
             fn take_lines(&mut self) -> Vec<Line> {
-                let lines = self.case_header_iter();
-                let lines = lines.map(|(name, value)| (text(name.as_slice()), value.clone()));
-                let lines = lines.collect();
+                // A head that came over HTTP/2 has no spelling of its own.
+                let lines: Vec<_> = if self.has_case() {
+                    let lines = self.case_header_iter();
+                    let lines = lines.map(|(name, value)| (text(name.as_slice()), value.clone()));
+                    lines.collect()
+                } else {
+                    let lines = self.headers.iter();
+                    let lines = lines.map(|(name, value)| (name.to_string(), value.clone()));
+                    lines.collect()
+                };
                 for name in self.headers.keys().cloned().collect::<Vec<_>>() {
                     self.remove_header(&name);
                 }

@@ -4,13 +4,15 @@
 //! the one thing that Pingora carries from there to here.
 
 use std::any::Any;
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::time::Instant;
+use pingora_proxy::Session;
+use tokio::time::{Instant, sleep_until};
 
 use super::Ctx;
 use crate::observe::record::Tls;
@@ -27,7 +29,7 @@ pub struct ConnectionFacts {
     /// Address and port of the other end of the connection.
     pub peer: SocketAddr,
     /// Its TLS; none in the clear.
-    pub tls: Option<TlsFacts>,
+    pub tls: Option<Arc<TlsFacts>>,
     /// From the connection, as Pingora holds it, to another descriptor of its socket; `None` for a connection of another type.
     pub descriptor: fn(&dyn Any) -> Option<io::Result<OwnedFd>>,
     /// The time limit on the backend that Pingora does not keep.
@@ -50,6 +52,21 @@ pub struct TlsFacts {
 }
 
 impl ConnectionFacts {
+    /// Those of one request among several at once: what is of the connection is shared, and what is of a request its own.
+    pub fn of_stream(&self) -> Self {
+        Self {
+            listener: Arc::clone(&self.listener),
+            local: self.local,
+            peer: self.peer,
+            tls: self.tls.clone(),
+            descriptor: self.descriptor,
+            stall: Stall::default(),
+            must_abort: AtomicBool::new(false),
+            bytes_read: AtomicU64::new(0),
+            bytes_written: AtomicU64::new(0),
+        }
+    }
+
     /// How the client has reached the listener.
     pub fn scheme(&self) -> Scheme {
         match self.tls {
@@ -102,9 +119,26 @@ impl Stall {
         self.has_expired.store(true, Ordering::Relaxed);
     }
 
+    /// Returns when the deadline that is set now has passed; never without one.
+    pub async fn passes(&self) {
+        match self.deadline() {
+            None => pending().await,
+            Some(deadline) => sleep_until(deadline).await,
+        }
+        self.expire();
+    }
+
     /// Whether the deadline has ended a wait.
     pub fn has_expired(&self) -> bool {
         self.has_expired.load(Ordering::Relaxed)
+    }
+}
+
+/// Takes up the facts that came with a request on HTTP/2, where Pingora carries nothing along: they are in the request itself.
+pub(super) fn recall_stream(session: &mut Session, ctx: &mut Ctx) {
+    if ctx.connection.is_none() {
+        let extensions = session.req_header_mut().extensions_mut();
+        ctx.connection = extensions.remove::<Arc<ConnectionFacts>>();
     }
 }
 

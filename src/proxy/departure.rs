@@ -7,25 +7,33 @@
 //!
 //! A client that says that it will send no more (FIN) counts as gone. It might still be reading, but one that has closed for good looks the
 //! same, and a place in the queue is not to be held for it. HAProxy does the same for queued requests under `option abortonclose`.
+//!
+//! On HTTP/2 the connection says nothing of one request; there a stream that was reset is one whose client has gone.
 
 use std::future::pending;
 use std::io;
 use std::os::fd::OwnedFd;
 
+use http::Version;
 use pingora_proxy::Session;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::connection::ConnectionFacts;
 
-/// Watches one client's connection for its end.
-pub(super) struct Departure {
-    /// None where it cannot be watched; the client's going away then shows when it is answered.
-    watched: Option<TcpStream>,
+/// Watches one client for its going away.
+pub(super) enum Departure<'a> {
+    /// By the end of its connection; none where that cannot be watched, and the client's going away then shows when it is answered.
+    OfConnection(Option<TcpStream>),
+    /// By the end of its stream, on a connection of HTTP/2.
+    OfStream(&'a mut Session),
 }
 
-impl Departure {
-    pub(super) fn of(session: &Session, facts: Option<&ConnectionFacts>) -> Self {
+impl<'a> Departure<'a> {
+    pub(super) fn of(session: &'a mut Session, facts: Option<&ConnectionFacts>) -> Self {
+        if session.req_header().version == Version::HTTP_2 {
+            return Self::OfStream(session);
+        }
         let descriptor = session
             .stream()
             .zip(facts)
@@ -34,15 +42,21 @@ impl Departure {
         if let Some(Err(error)) = &watched {
             log::debug!("a waiting client is not watched: {error}");
         }
-        Self {
-            watched: watched.and_then(Result::ok),
-        }
+        Self::OfConnection(watched.and_then(Result::ok))
     }
 
-    /// Returns when the client has closed or reset the connection.
-    pub(super) async fn seen(&self) {
-        let Some(watched) = &self.watched else {
-            return pending().await;
+    /// Returns when the client has closed or reset the connection, or the stream.
+    pub(super) async fn seen(&mut self) {
+        let watched = match self {
+            Self::OfConnection(Some(watched)) => watched,
+            Self::OfConnection(None) => return pending().await,
+            Self::OfStream(session) => {
+                // To expect no body is to read none of it.
+                let gone = session.as_mut().read_body_or_idle(true).await;
+                return if gone.is_ok() {
+                    pending().await
+                };
+            }
         };
         loop {
             let Ok(ready) = watched.ready(Interest::READABLE).await else {
@@ -87,9 +101,7 @@ mod tests {
     /// A watch on `socket` in a task of its own, and how often it was polled.
     fn watch(socket: &TcpStream) -> (JoinHandle<()>, Arc<AtomicUsize>) {
         let descriptor = socket.as_fd().try_clone_to_owned().unwrap();
-        let departure = Departure {
-            watched: Some(register(descriptor).unwrap()),
-        };
+        let mut departure = Departure::OfConnection(Some(register(descriptor).unwrap()));
         let polls = Arc::<AtomicUsize>::default();
         let counted = Arc::clone(&polls);
         let task = tokio::spawn(async move {

@@ -89,6 +89,7 @@ impl ProxyHttp for Proxy {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+        connection::recall_stream(session, ctx);
         phase::request::handle(self, session, ctx).await
     }
 

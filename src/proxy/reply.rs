@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -152,6 +152,9 @@ async fn write(session: &mut Session, header: ResponseHeader, body: Bytes) -> Re
         .await?;
     if !without_body {
         session.write_response_body(Some(body), true).await?;
+    } else if session.req_header().version == Version::HTTP_2 {
+        // Without this, the stream would end as one that broke off.
+        session.as_mut().finish_body().await?;
     }
     Ok(())
 }

@@ -116,7 +116,8 @@ fn check_framing(lines: &[httparse::Header<'_>], is_old: bool) -> Result<(), Ref
     }
 }
 
-fn is_length(value: &[u8]) -> bool {
+/// Whether this is a `Content-Length` that everybody reads alike.
+pub(super) fn is_length(value: &[u8]) -> bool {
     // Nineteen digits always fit into 64 bits.
     (1..=19).contains(&value.len()) && value.iter().all(u8::is_ascii_digit)
 }

@@ -20,6 +20,7 @@
 //! | [`path`] | what a route compares | RFC 3986 §2, §3.3 |
 //! | [`request_id`] | the name of one request | RFC 9562 §5.7 |
 //! | [`rfc7239`] | the grammar of `Forwarded` | RFC 7239 §4 |
+//! | [`stream_head`] | the same for HTTP/2, and how HTTP/1 would say it | RFC 9113 §8.3 |
 //! | [`vary`] | which requests a cache may answer alike | RFC 9110 §12.5.5 |
 
 pub mod accept_encoding;
@@ -37,4 +38,5 @@ pub mod location;
 pub mod path;
 pub mod request_id;
 pub mod rfc7239;
+pub mod stream_head;
 pub mod vary;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::tls::Terminator;
-use crate::config::Listener;
+use crate::config::{Listener, Protocols};
 
 /// Connections that may wait to be accepted; the kernel cuts it to its own limit (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
@@ -21,6 +21,7 @@ const BACKLOG: i32 = 4096;
 pub(super) struct Bound {
     pub(super) name: Arc<str>,
     pub(super) socket: TcpListener,
+    pub(super) protocols: Protocols,
     pub(super) tls: Option<Arc<Terminator>>,
 }
 
@@ -32,11 +33,14 @@ pub(super) fn all(listeners: &[Listener]) -> Result<Vec<Bound>, String> {
     let mut bound = Vec::new();
     let mut failures = Vec::new();
     for listener in listeners {
-        let tls = listener.tls.clone().map(Terminator::new).transpose();
+        let tls = listener.tls.clone();
+        let tls = tls.map(|tls| Terminator::new(tls, listener.protocols));
+        let tls = tls.transpose();
         match (bind(listener.address), tls) {
             (Ok(socket), Ok(tls)) => bound.push(Bound {
                 name: listener.name.as_str().into(),
                 socket,
+                protocols: listener.protocols,
                 tls: tls.map(Arc::new),
             }),
             (Err(error), _) => failures.push(explain(listener.address, &error)),

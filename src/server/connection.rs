@@ -47,6 +47,8 @@ pub(crate) struct Connection<S> {
     unread: BytesMut,
     /// How much of the stream belongs to the current message.
     message: RequestBody,
+    /// Nobody here knows of messages: all that comes is handed out.
+    is_handed_over: bool,
     outgoing: BytesMut,
     peer_has_closed: bool,
     /// Goes off at the deadline that [`ConnectionFacts::stall`] holds.
@@ -62,6 +64,7 @@ impl<S: Socket> Connection<S> {
             digest,
             unread: BytesMut::new(),
             message: RequestBody::None,
+            is_handed_over: false,
             outgoing: BytesMut::new(),
             peer_has_closed: false,
             alarm: None,
@@ -92,6 +95,11 @@ impl<S: Socket> Connection<S> {
             .bytes_read
             .store(head_bytes as u64, Ordering::Relaxed);
         self.facts.bytes_written.store(0, Ordering::Relaxed);
+    }
+
+    /// Leaves it to the reader where messages begin and end: from now on reads hand out all that comes.
+    pub(crate) fn hand_over(&mut self) {
+        self.is_handed_over = true;
     }
 
     /// Waits for more bytes and appends them to [`Self::unread`]; `Ok(false)` when the client has closed.
@@ -163,6 +171,24 @@ impl<S: Socket> Connection<S> {
         Poll::Ready(())
     }
 
+    /// What was read ahead, and then what comes.
+    fn poll_read_any(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.unread.is_empty() {
+            return Pin::new(&mut self.socket).poll_read(context, buffer);
+        }
+        let count = buffer.remaining().min(self.unread.len());
+        buffer.put_slice(&self.unread.split_to(count));
+        if self.unread.is_empty() {
+            // Freed, not cleared.
+            self.unread = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Hands out what was read ahead, as far as it belongs to the message.
     fn hand_out(&mut self, buffer: &mut ReadBuf<'_>) {
         let most = buffer.remaining().min(self.unread.len());
@@ -190,6 +216,9 @@ impl<S: Socket> AsyncRead for Connection<S> {
         // Whoever waits for the client has nothing more to write for now: nothing of an answer is held back while it goes on slowly.
         if let Poll::Ready(Err(error)) = this.poll_write_out(context) {
             return Poll::Ready(Err(error));
+        }
+        if this.is_handed_over {
+            return this.poll_read_any(context, buffer);
         }
         if this.message == RequestBody::None {
             return this.poll_between_messages(context);

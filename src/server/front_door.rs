@@ -18,8 +18,9 @@ use tokio::time::timeout;
 use super::bind::Bound;
 use super::connection::{Connection, Socket};
 use super::connections::Connections;
-use super::http1;
+use super::protocol::{self, Agreed};
 use super::tls::{self, Terminator, TlsStream};
+use crate::config::Protocols;
 use crate::proxy::HttpProxy;
 use crate::proxy::connection::{ConnectionFacts, Stall, TlsFacts};
 use crate::tls::Chooser;
@@ -75,6 +76,7 @@ impl ServiceWithDependents for FrontDoor {
             let listener = Arc::new(Listener {
                 name: bound.name,
                 tls: bound.tls,
+                protocols: bound.protocols,
                 proxy: Arc::clone(&self.proxy),
                 connections: Arc::clone(&self.connections),
                 stopping: self.stopping.clone(),
@@ -104,6 +106,7 @@ impl ServiceWithDependents for FrontDoor {
 struct Listener {
     name: Arc<str>,
     tls: Option<Arc<Terminator>>,
+    protocols: Protocols,
     proxy: Arc<HttpProxy>,
     connections: Arc<Connections>,
     stopping: ShutdownWatch,
@@ -195,8 +198,9 @@ impl Listener {
         peer: SocketAddr,
         local: SocketAddr,
         digest: Arc<SocketDigest>,
-        tls: Option<TlsFacts>,
+        tls: Option<(Arc<TlsFacts>, Agreed)>,
     ) {
+        let (tls, agreed) = tls.unzip();
         let facts = ConnectionFacts {
             listener: Arc::clone(&self.name),
             local,
@@ -209,7 +213,8 @@ impl Listener {
             bytes_written: AtomicU64::new(0),
         };
         let connection = Box::new(Connection::new(socket, Arc::new(facts), digest));
-        http1::serve(Arc::clone(&self.proxy), connection, self.stopping.clone()).await;
+        let (proxy, stopping) = (Arc::clone(&self.proxy), self.stopping.clone());
+        protocol::serve(proxy, connection, stopping, self.protocols, agreed).await;
     }
 
     async fn accept_failed(&self, error: &io::Error) {

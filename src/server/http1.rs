@@ -19,11 +19,11 @@ use crate::semantics::{framing, head};
 use crate::server::connection::{Connection, Socket};
 
 /// A request's head must be here this long after its first byte.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// A connection without a request is closed after this long.
-const IDLE_DEADLINE: Duration = Duration::from_secs(60);
+pub(super) const IDLE_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a client that was refused is listened to.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// Serves requests until the client or the server has had enough.
 ///
@@ -123,7 +123,7 @@ async fn serve_one<S: Socket>(
 }
 
 /// Answers a head that Pingora never sees, and closes.
-async fn refuse<S: Socket>(mut connection: Box<Connection<S>>, status: StatusCode) {
+pub(super) async fn refuse<S: Socket>(mut connection: Box<Connection<S>>, status: StatusCode) {
     let answer: Bytes = reply::refused_head(status);
     log::info!(
         "{}: {} refused: {}",
@@ -144,7 +144,8 @@ async fn refuse<S: Socket>(mut connection: Box<Connection<S>>, status: StatusCod
     let _ = tokio::time::timeout(LINGER, told).await;
 }
 
-async fn begins(shutdown: &mut ShutdownWatch) {
+/// Returns when the process begins to stop.
+pub(super) async fn begins(shutdown: &mut ShutdownWatch) {
     // An error means that the sender is gone: the process is ending.
     let _ = shutdown.wait_for(|stopping| *stopping).await;
 }

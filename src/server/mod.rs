@@ -9,6 +9,7 @@
 //! - `front_door`: accept, and one task for each connection
 //! - `tls`: certificates and handshakes
 //! - `connection`, `http1`: what a connection is to Pingora, and the requests on it
+//! - `protocol`, `http2`: which version of HTTP a client speaks, and HTTP/2
 //! - `background`: embedded backends, discovery, health checks
 //! - `shutdown`: from a signal to the end
 
@@ -19,6 +20,8 @@ mod connection;
 mod connections;
 mod front_door;
 mod http1;
+mod http2;
+mod protocol;
 mod shutdown;
 mod tls;
 

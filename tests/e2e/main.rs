@@ -24,6 +24,7 @@ mod headers;
 mod health;
 mod health_grpc;
 mod http1;
+mod http2;
 mod keys;
 mod names;
 mod names_that_change;

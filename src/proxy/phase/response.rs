@@ -1,6 +1,6 @@
 //! The answer as the client will get it.
 
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode, Version, header};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -38,11 +38,11 @@ pub(in crate::proxy) async fn prepare(
     }
     filter(proxy, session, response, ctx).await?;
     // An HTTP/1.0 client knows no chunks: its answer ends with the connection (RFC 9112 §6.1).
-    if session.req_header().version == http::Version::HTTP_10
+    if session.req_header().version == Version::HTTP_10
         && response.headers.get(header::CONTENT_LENGTH).is_none()
     {
         response.remove_header(&header::TRANSFER_ENCODING);
-        response.set_version(http::Version::HTTP_10);
+        response.set_version(Version::HTTP_10);
         session.set_keepalive(None);
     }
     Ok(())
@@ -70,7 +70,7 @@ async fn filter(
         || session.req_header().method == Method::HEAD;
     if is_bodiless {
         ctx.filtered.leave_body_alone();
-    } else if !session.is_http2() {
+    } else if session.req_header().version != Version::HTTP_2 {
         response.insert_header(header::TRANSFER_ENCODING, "chunked")?;
     }
     Ok(())

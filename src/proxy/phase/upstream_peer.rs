@@ -74,10 +74,10 @@ pub(in crate::proxy) async fn choose(
 }
 
 /// A backend at once, or after a wait.
-async fn admitted(
+async fn admitted<'a>(
     upstream: &Upstream,
     applicant: &Applicant<'_>,
-    departure: impl FnOnce() -> Departure,
+    departure: impl FnOnce() -> Departure<'a>,
 ) -> Result<InFlight, Failure> {
     match upstream.admit(applicant) {
         Admission::Granted(in_flight) => Ok(in_flight),
@@ -90,7 +90,7 @@ async fn admitted(
 async fn wait(
     upstream: &Upstream,
     applicant: &Applicant<'_>,
-    departure: Departure,
+    mut departure: Departure<'_>,
 ) -> Result<InFlight, Failure> {
     tokio::select! {
         biased;

@@ -14,6 +14,6 @@ mod terminator;
 mod unwilling;
 
 pub(super) use renewal::watch;
-pub(super) use stream::{TlsStream, session};
+pub(super) use stream::{TlsStream, agreed, session};
 pub(super) use terminator::Terminator;
 pub(super) use unwilling::why;

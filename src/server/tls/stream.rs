@@ -7,9 +7,11 @@ use std::sync::Arc;
 use rustls::{ProtocolVersion, ServerConnection};
 use tokio::net::TcpStream;
 
+use super::terminator::HTTP2;
 use crate::observe::record::Tls;
 use crate::proxy::connection::TlsFacts;
 use crate::server::connection::Socket;
+use crate::server::protocol::Agreed;
 use crate::tls::{Chooser, distinguished_name};
 
 /// TLS over a client's socket.
@@ -39,6 +41,15 @@ pub(crate) fn session(stream: &TlsStream, chooser: Arc<Chooser>) -> TlsFacts {
             client_subject: certificate.and_then(distinguished_name),
         },
         chooser,
+    }
+}
+
+/// Which version of HTTP the handshake came to.
+pub(crate) fn agreed(stream: &TlsStream) -> Agreed {
+    let (_, session) = stream.get_ref();
+    match session.alpn_protocol() {
+        Some(HTTP2) => Agreed::Http2,
+        _ => Agreed::Nothing,
     }
 }
 

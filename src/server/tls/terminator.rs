@@ -15,17 +15,21 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::{TlsStream, unwilling};
-use crate::config::{ClientAuth, ClientAuthorities, ListenerTls, TlsVersion};
+use crate::config::{ClientAuth, ClientAuthorities, ListenerTls, Protocols, TlsVersion};
 use crate::tls::Chooser;
 
 /// So many sessions of TLS 1.2 clients without tickets are kept.
 const SESSIONS: usize = 4_096;
+
+/// HTTP/2, as the handshake calls it.
+pub(super) const HTTP2: &[u8] = b"h2";
 
 /// The TLS of one listener.
 #[derive(Debug)]
 pub(crate) struct Terminator {
     current: ArcSwap<Current>,
     tickets: Arc<dyn ProducesTickets>,
+    protocols: Protocols,
 }
 
 /// The certificates of one moment.
@@ -37,16 +41,17 @@ struct Current {
 }
 
 impl Terminator {
-    /// TLS as `tls` has it.
+    /// TLS as `tls` has it, for clients that speak `protocols` over it.
     ///
     /// # Errors
     /// rustls refuses something that the configuration's checks have not seen.
-    pub(crate) fn new(tls: ListenerTls) -> Result<Self, Error> {
+    pub(crate) fn new(tls: ListenerTls, protocols: Protocols) -> Result<Self, Error> {
         let tickets = Ticketer::new()?;
-        let current = Current::new(tls, &tickets)?;
+        let current = Current::new(tls, &tickets, protocols)?;
         Ok(Self {
             current: ArcSwap::from_pointee(current),
             tickets,
+            protocols,
         })
     }
 
@@ -60,7 +65,7 @@ impl Terminator {
     /// # Errors
     /// As [`Self::new`]; those before are still shown then.
     pub(super) fn replace(&self, tls: ListenerTls) -> Result<(), Error> {
-        let next = Current::new(tls, &self.tickets)?;
+        let next = Current::new(tls, &self.tickets, self.protocols)?;
         self.current.store(Arc::new(next));
         Ok(())
     }
@@ -84,7 +89,11 @@ impl Terminator {
 }
 
 impl Current {
-    fn new(tls: ListenerTls, tickets: &Arc<dyn ProducesTickets>) -> Result<Self, Error> {
+    fn new(
+        tls: ListenerTls,
+        tickets: &Arc<dyn ProducesTickets>,
+        protocols: Protocols,
+    ) -> Result<Self, Error> {
         let identities = || {
             tls.certificates
                 .iter()
@@ -108,13 +117,20 @@ impl Current {
             .with_cert_resolver(Arc::new(certificates));
         config.ticketer = Arc::clone(tickets);
         config.session_storage = rustls::server::ServerSessionMemoryCache::new(SESSIONS);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = names(protocols);
         Ok(Self {
             written: tls,
             chooser,
             acceptor: Arc::new(config),
         })
     }
+}
+
+/// What is offered in the handshake, best first (RFC 7301).
+fn names(protocols: Protocols) -> Vec<Vec<u8>> {
+    let all = [(protocols.http2, HTTP2), (protocols.http1, b"http/1.1")];
+    let offered = all.into_iter().filter(|(is_spoken, _)| *is_spoken);
+    offered.map(|(_, name)| name.to_vec()).collect()
 }
 
 /// Key exchange that a quantum computer does not undo comes first, for clients that offer it (draft-ietf-tls-ecdhe-mlkem).

@@ -165,16 +165,16 @@ fn keys_are_exchanged_in_a_way_that_withstands_quantum_computers_where_the_clien
 }
 
 #[test]
-fn a_client_is_told_that_http_1_1_is_spoken() {
+fn a_client_that_speaks_none_of_our_protocols_is_told_so_in_the_handshake() {
     let authority = Authority::new("our authority");
     let backend = Backend::answering(|_| ok("hello"));
     let own = authority.issue(&["a.test"]);
     let proxy = start(&backend, &[&own], "");
     let client = |protocols| TlsClient::with(&authority, |habits| habits.protocols = protocols);
-    let (_, greeting) = client(vec!["h2", "http/1.1"]).connect(proxy.address(), "a.test");
+    let (_, greeting) = client(vec!["h3", "http/1.1"]).connect(proxy.address(), "a.test");
     assert_eq!(greeting.protocol.as_deref(), Some("http/1.1"));
     assert!(
-        client(vec!["h2"])
+        client(vec!["h3"])
             .try_connect(proxy.address(), "a.test")
             .is_err()
     );

@@ -1,0 +1,226 @@
+//! HTTP/2 on one connection: many requests at once, each in a task of its own.
+//!
+//! The crate `h2` speaks it, and holds off what would be much work for little: floods of small frames, of settings, of pings, of
+//! `CONTINUATION`, and heads above the limit, which it answers 431. What it leaves to its user is here: the deadlines, the end of a
+//! connection that nobody uses, requests that are begun to be given up (CVE-2023-44487), and the drain when the process stops: `GOAWAY`,
+//! and the connection closes when the last of its requests is answered.
+//!
+//! - `stream`: one request and its answer
+//! - `session`: the same, as Pingora drives it
+//! - `patience`: how many requests a client may give up
+
+mod patience;
+mod session;
+mod stream;
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use h2::server::{Builder, SendResponse};
+use h2::{Reason, RecvStream};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::{Request, Response, StatusCode};
+use pingora_core::apps::HttpServerApp;
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::{Digest, GetSocketDigest};
+use pingora_core::server::ShutdownWatch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use self::patience::Patience;
+use self::stream::Stream;
+use super::connection::{Connection, Socket};
+use super::http1::{HEAD_DEADLINE, IDLE_DEADLINE, LINGER, begins};
+use crate::proxy::connection::ConnectionFacts;
+use crate::proxy::{HttpProxy, reply};
+use crate::semantics::{head, stream_head};
+
+/// Requests that may be under way at once.
+const STREAMS: u32 = 100;
+
+/// What a client may send of a body before somebody reads it, in bytes: for one request, …
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// … and for all of them.
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// What of an answer is kept for a client that reads it slowly, in bytes.
+const SEND_BUFFER: usize = 128 * 1024;
+
+/// Serves requests until the client or the server has had enough.
+///
+/// Once `shutdown` turns true, the client is told to send no others, and the connection ends with the last of those that it has sent.
+pub(super) async fn serve<S: Socket>(
+    proxy: Arc<HttpProxy>,
+    mut connection: Box<Connection<S>>,
+    shutdown: ShutdownWatch,
+) {
+    connection.hand_over();
+    let facts = Arc::clone(connection.facts());
+    let digest = Arc::new(Digest {
+        ssl_digest: None,
+        timing_digest: Vec::new(),
+        proxy_digest: None,
+        socket_digest: connection.get_socket_digest(),
+    });
+    let handshake = settings().handshake(connection);
+    let connection = match timeout(HEAD_DEADLINE, handshake).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => return log::debug!("{}: no HTTP/2: {error}", facts.peer),
+        Err(_) => return log::debug!("{}: no HTTP/2: the client is too slow", facts.peer),
+    };
+    let serving = Serving {
+        connection,
+        proxy,
+        facts,
+        digest,
+        shutdown,
+        streams: JoinSet::new(),
+        patience: Patience::default(),
+        is_leaving: false,
+    };
+    serving.run().await;
+}
+
+/// Where `h2`'s own limits are (resets by us, resets not yet seen here, small frames), they stay.
+fn settings() -> Builder {
+    let mut settings = Builder::new();
+    let limit = u32::try_from(head::LIMIT).unwrap_or(u32::MAX);
+    settings
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(limit)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buffer_size(SEND_BUFFER);
+    settings
+}
+
+/// A connection and what is under way on it.
+struct Serving<S: Socket> {
+    connection: h2::server::Connection<Box<Connection<S>>, Bytes>,
+    proxy: Arc<HttpProxy>,
+    facts: Arc<ConnectionFacts>,
+    digest: Arc<Digest>,
+    shutdown: ShutdownWatch,
+    /// One task for each request; whether its client gave it up.
+    streams: JoinSet<bool>,
+    patience: Patience,
+    /// The client was told that the connection ends.
+    is_leaving: bool,
+}
+
+impl<S: Socket> Serving<S> {
+    async fn run(mut self) {
+        loop {
+            let quiet = if self.is_leaving {
+                LINGER
+            } else {
+                IDLE_DEADLINE
+            };
+            tokio::select! {
+                biased;
+                () = begins(&mut self.shutdown), if !self.is_leaving => self.leave(),
+                Some(ended) = self.streams.join_next() => {
+                    // A task that panicked has reset its stream, and is no sign of a hasty client.
+                    self.note(ended.unwrap_or(false));
+                }
+                accepted = self.connection.accept() => match accepted {
+                    Some(Ok((request, response))) => self.accept(request, response),
+                    Some(Err(error)) if error.reason() == Some(Reason::ENHANCE_YOUR_CALM) => {
+                        self.send_away(&error);
+                        break;
+                    }
+                    Some(Err(error)) => {
+                        log::debug!("{}: HTTP/2: {error}", self.facts.peer);
+                        break;
+                    }
+                    None => break,
+                },
+                () = sleep(quiet), if self.streams.is_empty() => {
+                    if self.is_leaving {
+                        break;
+                    }
+                    self.leave();
+                }
+            }
+        }
+        // Their streams are gone, which they see as soon as they look; the process is not to end before their lines are in the log.
+        drop(self.connection);
+        while self.streams.join_next().await.is_some() {}
+    }
+
+    fn leave(&mut self) {
+        self.is_leaving = true;
+        self.connection.graceful_shutdown();
+    }
+
+    fn note(&mut self, was_cancelled: bool) {
+        if self.patience.ends_with(was_cancelled) {
+            self.send_away(&"too many requests were malformed or given up");
+            self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+        }
+    }
+
+    fn send_away(&self, why: &dyn Display) {
+        let (listener, peer) = (&self.facts.listener, self.facts.peer);
+        log::info!("{listener}: {peer} sent away: {why}");
+    }
+
+    fn accept(&mut self, request: Request<RecvStream>, response: SendResponse<Bytes>) {
+        let (mut head, body) = request.into_parts();
+        let head_bytes = stream_head::length(&head);
+        if let Err(refused) = stream_head::translate(&mut head) {
+            self.refuse(refused.status(), response);
+            return;
+        }
+        let was_cancelled = Arc::new(AtomicBool::new(false));
+        let stream = Stream::new(
+            (&head, head_bytes),
+            body,
+            response,
+            self.facts.of_stream(),
+            Arc::clone(&self.digest),
+            Arc::clone(&was_cancelled),
+        );
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => return log::error!("{}: HTTP/2: {error}", self.facts.peer),
+        };
+        let proxy = Arc::clone(&self.proxy);
+        let shutdown = self.shutdown.clone();
+        self.streams.spawn(async move {
+            let session = ServerSession::new_custom(Box::new(stream));
+            proxy.process_new_http(session, &shutdown).await;
+            was_cancelled.load(Ordering::Relaxed)
+        });
+    }
+
+    /// Answers a head that Pingora never sees.
+    fn refuse(&mut self, status: StatusCode, response: SendResponse<Bytes>) {
+        log::info!(
+            "{}: {} refused: {}",
+            self.facts.listener,
+            self.facts.peer,
+            reply::sentence(status)
+        );
+        if let Err(gone) = send_refusal(status, response) {
+            log::debug!("{}: left before its {status}: {gone}", self.facts.peer);
+        }
+        self.note(true);
+    }
+}
+
+fn send_refusal(status: StatusCode, mut response: SendResponse<Bytes>) -> Result<(), h2::Error> {
+    let body = format!("{}\n", reply::sentence(status));
+    let mut head = Response::new(());
+    *head.status_mut() = status;
+    let headers = head.headers_mut();
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(CONTENT_TYPE, plain);
+    headers.insert(CONTENT_LENGTH, body.len().into());
+    let error = HeaderValue::from_static("evenkeel; error=http_request_error");
+    headers.insert("proxy-status", error);
+    let mut answer = response.send_response(head, false)?;
+    answer.send_data(body.into(), true)
+}

@@ -1,0 +1,95 @@
+//! Which version of HTTP a client speaks.
+//!
+//! Over TLS the two agree on it in the handshake (ALPN, RFC 7301). In the clear a client that speaks HTTP/2 begins with its preface
+//! (RFC 9113 §3.3, §3.4), which no request of HTTP/1 begins with: as soon as a byte differs, it is HTTP/1. Nobody waits for 24 bytes that
+//! an HTTP/1 client might never send.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use pingora_core::server::ShutdownWatch;
+use tokio::time::timeout;
+
+use super::connection::{Connection, Socket};
+use super::http1::{self, HEAD_DEADLINE, IDLE_DEADLINE, begins};
+use super::http2;
+use crate::config::Protocols;
+use crate::proxy::HttpProxy;
+
+/// What a client says first on a connection of HTTP/2.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Serves a connection in the version that its client speaks. `agreed` is what the handshake of TLS came to, if there was one.
+pub(super) async fn serve<S: Socket>(
+    proxy: Arc<HttpProxy>,
+    mut connection: Box<Connection<S>>,
+    mut shutdown: ShutdownWatch,
+    protocols: Protocols,
+    agreed: Option<Agreed>,
+) {
+    let spoken = match (protocols, agreed) {
+        (Protocols { http2: false, .. }, _) => Spoken::Http1,
+        (Protocols { http1: false, .. }, _) | (_, Some(Agreed::Http2)) => Spoken::Http2,
+        (_, Some(Agreed::Nothing)) => Spoken::Http1,
+        (_, None) => tokio::select! {
+            spoken = listen(&mut connection) => spoken,
+            () = begins(&mut shutdown) => Spoken::Nothing,
+        },
+    };
+    match spoken {
+        Spoken::Http1 => http1::serve(proxy, connection, shutdown).await,
+        // Boxed, so that a connection with HTTP/1 does not hold the space for it.
+        Spoken::Http2 => Box::pin(http2::serve(proxy, connection, shutdown)).await,
+        Spoken::TooSlowly => http1::refuse(connection, StatusCode::REQUEST_TIMEOUT).await,
+        Spoken::Nothing => {}
+    }
+}
+
+/// What a handshake of TLS came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Agreed {
+    /// HTTP/2.
+    Http2,
+    /// HTTP/1, or nothing, which is the same.
+    Nothing,
+}
+
+enum Spoken {
+    Http1,
+    Http2,
+    TooSlowly,
+    Nothing,
+}
+
+/// Reads until it is clear what the client speaks; what was read stays unread for whoever serves it.
+async fn listen<S: Socket>(connection: &mut Connection<S>) -> Spoken {
+    match timeout(IDLE_DEADLINE, connection.read_more()).await {
+        Ok(Ok(true)) => {}
+        Ok(Ok(false) | Err(_)) | Err(_) => return Spoken::Nothing,
+    }
+    let rest = async {
+        loop {
+            if let Some(spoken) = begun(connection.unread()) {
+                return spoken;
+            }
+            match connection.read_more().await {
+                Ok(true) => {}
+                // What there is of it is no request.
+                Ok(false) | Err(_) => return Spoken::Nothing,
+            }
+        }
+    };
+    timeout(HEAD_DEADLINE, rest)
+        .await
+        .unwrap_or(Spoken::TooSlowly)
+}
+
+/// What begins with these bytes; `None` as long as it could be both.
+fn begun(bytes: &[u8]) -> Option<Spoken> {
+    let known = bytes.len().min(PREFACE.len());
+    match bytes[..known] == PREFACE[..known] {
+        false => Some(Spoken::Http1),
+        true if known == PREFACE.len() => Some(Spoken::Http2),
+        true => None,
+    }
+}

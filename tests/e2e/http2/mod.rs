@@ -1,0 +1,16 @@
+//! HTTP/2 towards clients: which version is spoken (`protocols`), what becomes of requests (`requests`), of answers that fail (`broken`), and
+//! what a client cannot do to the others (`limits`).
+
+mod broken;
+mod limits;
+mod protocols;
+mod requests;
+
+use crate::support::Proxy;
+
+/// One listener whose answers are its own.
+fn answering_proxy() -> Proxy {
+    Proxy::start(
+        "listeners:\n  - address: 127.0.0.1:0\nroutes:\n  - respond: { status: 200, body: fine }\n",
+    )
+}
