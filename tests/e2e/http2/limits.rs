@@ -118,6 +118,8 @@ fn sigterm_lets_the_requests_in_flight_finish_and_then_closes_the_connection() {
     proxy.signal(Signal::TERM);
     let address = proxy.address();
     eventually("new connections are refused", || refuses(address));
+    // Seen failing without the GOAWAY.
+    eventually("the client is told", || client.is_told_to_leave());
     assert!(!proxy.has_ended());
     backend.let_go(3);
     for exchange in exchanges {

@@ -120,6 +120,12 @@ impl Http2Client {
         }
     }
 
+    /// Whether the other side has said that it takes no more requests.
+    pub(crate) fn is_told_to_leave(&mut self) -> bool {
+        let sender = self.sender.clone();
+        within(&self.runtime, sender.ready()).is_err()
+    }
+
     /// How many requests the other side takes at once.
     pub(crate) fn most_at_once(&self) -> usize {
         self.sender.current_max_send_streams()
