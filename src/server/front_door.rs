@@ -170,8 +170,9 @@ impl Listener {
         digest: Arc<SocketDigest>,
     ) -> Result<(), Unserved> {
         let (stream, chooser) = Box::pin(self.shake_hands(terminator, client)).await?;
-        let facts = tls::session(&stream, chooser);
-        self.serve_over(stream, peer, local, digest, Some(facts))
+        let facts = Arc::new(tls::session(&stream, chooser));
+        let tls = (facts, tls::agreed(&stream));
+        self.serve_over(stream, peer, local, digest, Some(tls))
             .await;
         Ok(())
     }
