@@ -1,6 +1,7 @@
 //! `listeners`: where clients connect.
 
 use super::filter::Filter;
+use super::listener_timeouts::{ListenerTimeouts, ListenerTimeoutsEntry};
 use super::listener_tls::{ListenerTls, ListenerTlsEntry};
 use super::protocols::Protocols;
 use super::read::Word;
@@ -24,6 +25,8 @@ pub struct Listener {
     pub protocols: Protocols,
     /// How TLS is spoken on it; without it, clients speak in the clear.
     pub tls: Option<ListenerTls>,
+    /// How long clients are waited for.
+    pub timeouts: ListenerTimeouts,
 }
 
 section! {
@@ -40,6 +43,8 @@ section! {
         pub(super) protocols: Protocols = Protocols::default(),
         /// TLS towards clients; without it they speak in the clear.
         pub(super) tls: Option<Spot<ListenerTlsEntry>>,
+        /// How long clients are waited for.
+        pub(super) timeouts: ListenerTimeoutsEntry,
     }
 }
 
@@ -58,7 +63,9 @@ impl ListenerEntry {
 
     /// The listener, once its keys are seen to fit together; `None` when its certificates do not.
     pub(super) fn build(self, reader: &mut Reader<'_>) -> Option<Listener> {
+        let timeouts = self.timeouts.clone().build(self.tls.is_some(), reader);
         Some(Listener {
+            timeouts,
             address: self.address(),
             name: self.name(),
             protocols: self.protocols,

@@ -4,17 +4,20 @@
 //! the one thing that Pingora carries from there to here.
 
 use std::any::Any;
+use std::fmt;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use pingora_proxy::Session;
 use tokio::time::{Instant, sleep_until};
 
 use super::Ctx;
+use crate::config::{Listener, ListenerTimeouts};
 use crate::observe::record::Tls;
 use crate::semantics::forwarded::Scheme;
 use crate::tls::Chooser;
@@ -24,6 +27,8 @@ use crate::tls::Chooser;
 pub struct ConnectionFacts {
     /// The listener's name.
     pub listener: Arc<str>,
+    /// What the listener has written for its clients.
+    pub settings: Arc<ListenerSettings>,
     /// Address and port the client connected to.
     pub local: SocketAddr,
     /// Address and port of the other end of the connection.
@@ -42,6 +47,21 @@ pub struct ConnectionFacts {
     pub bytes_written: AtomicU64,
 }
 
+/// What a listener has written for its clients, as far as it concerns what they send and get.
+#[derive(Clone, Debug)]
+pub struct ListenerSettings {
+    /// How long they are waited for.
+    pub timeouts: ListenerTimeouts,
+}
+
+impl From<&Listener> for ListenerSettings {
+    fn from(listener: &Listener) -> Self {
+        Self {
+            timeouts: listener.timeouts,
+        }
+    }
+}
+
 /// What is known of a connection's TLS.
 #[derive(Debug)]
 pub struct TlsFacts {
@@ -56,6 +76,7 @@ impl ConnectionFacts {
     pub fn of_stream(&self) -> Self {
         Self {
             listener: Arc::clone(&self.listener),
+            settings: Arc::clone(&self.settings),
             local: self.local,
             peer: self.peer,
             tls: self.tls.clone(),
@@ -91,19 +112,43 @@ impl ConnectionFacts {
 #[derive(Debug, Default)]
 pub struct Stall {
     is_set: AtomicBool,
-    deadline: Mutex<Option<Instant>>,
+    due: Mutex<Option<Due>>,
     has_expired: AtomicBool,
 }
 
+/// So much time, until then.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    limit: Duration,
+    deadline: Instant,
+}
+
+impl Due {
+    fn after(limit: Duration) -> Self {
+        Self {
+            limit,
+            deadline: Instant::now() + limit,
+        }
+    }
+}
+
 impl Stall {
-    /// Sets the deadline, or takes it away.
-    pub fn set(&self, deadline: Option<Instant>) {
-        if deadline.is_none() && !self.is_set.load(Ordering::Relaxed) {
+    /// Gives the backend so much time from now, or all the time that it wants.
+    pub fn set(&self, limit: Option<Duration>) {
+        if limit.is_none() && !self.is_set.load(Ordering::Relaxed) {
             return;
         }
-        self.is_set.store(deadline.is_some(), Ordering::Relaxed);
+        self.is_set.store(limit.is_some(), Ordering::Relaxed);
         self.has_expired.store(false, Ordering::Relaxed);
-        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
+        *self.due() = limit.map(Due::after);
+    }
+
+    /// Gives the backend its time again, from now: it was the client for whom everything waited.
+    pub fn restart(&self) {
+        if self.is_set.load(Ordering::Relaxed) {
+            let mut due = self.due();
+            *due = due.map(|due| Due::after(due.limit));
+        }
     }
 
     /// The deadline, if there is one.
@@ -111,7 +156,7 @@ impl Stall {
         if !self.is_set.load(Ordering::Relaxed) {
             return None;
         }
-        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+        self.due().map(|due| due.deadline)
     }
 
     /// Notes that the deadline has passed.
@@ -131,6 +176,31 @@ impl Stall {
     /// Whether the deadline has ended a wait.
     pub fn has_expired(&self) -> bool {
         self.has_expired.load(Ordering::Relaxed)
+    }
+
+    fn due(&self) -> MutexGuard<'_, Option<Due>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The client takes nothing of its answer for `timeouts.write`; what the connection's error holds then.
+#[derive(Debug)]
+pub struct NothingTaken;
+
+impl fmt::Display for NothingTaken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the client takes nothing of its answer")
+    }
+}
+
+impl std::error::Error for NothingTaken {}
+
+impl NothingTaken {
+    /// Whether it is what `error` comes from.
+    pub(super) fn is_behind(error: &pingora_core::Error) -> bool {
+        let io = error.root_cause().downcast_ref::<io::Error>();
+        let held = io.and_then(io::Error::get_ref);
+        held.is_some_and(|held| held.is::<Self>())
     }
 }
 

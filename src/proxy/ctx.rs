@@ -32,6 +32,8 @@ pub struct Ctx {
     pub(super) request_id: Option<HeaderValue>,
     /// The client has sent the last of it.
     pub(super) request_is_whole: bool,
+    /// How long Pingora waits for the backend of the current attempt, between two reads.
+    pub(super) engine_waits: Duration,
     route: Option<usize>,
     pub(super) upstream: Option<Arc<Upstream>>,
     /// One for each attempt, in order; the last one is the current one.
@@ -70,6 +72,7 @@ impl Ctx {
             sender: None,
             request_id: None,
             request_is_whole: false,
+            engine_waits: Duration::ZERO,
             route: None,
             upstream: None,
             attempts: Vec::new(),

@@ -7,6 +7,7 @@
 use http::StatusCode;
 use pingora_core::{Error, ErrorSource, ErrorType};
 
+use super::connection::NothingTaken;
 use crate::config::Trigger;
 use crate::filter::{Broken, Denial, Why};
 use crate::upstream::{NotAdmitted, Refusal, RefusalKind};
@@ -25,6 +26,8 @@ pub enum Failure {
     NoRoute,
     /// The client sent its request too slowly.
     ClientTooSlow,
+    /// The client took nothing of its answer for too long. Its status is logged where no answer had begun, and never sent.
+    AnswerNotTaken,
     /// The client closed the connection before it had its answer. Its status, nginx's 499, is logged and never sent.
     ClientGone,
     /// No backend of the upstream can take the request: all are down.
@@ -158,6 +161,7 @@ impl Failure {
             Self::Misdirected        => (421, "http_request_error",        Client,  NEVER,   "This host is not served on this connection."),
             Self::NoRoute            => (404, "destination_not_found",     Proxy,   NEVER,   "There is nothing at this address."),
             Self::ClientTooSlow      => (408, "http_request_error",        Client,  NEVER,   "The request did not arrive in time."),
+            Self::AnswerNotTaken     => (408, "connection_write_timeout",  Client,  NEVER,   "The answer was not taken in time."),
             Self::ClientGone         => (499, "client_closed_request",     Client,  NEVER,   "The client closed the connection."),
             Self::NoBackend          => (503, "destination_unavailable",   Backend, NEVER,   "The service is not available at the moment."),
             Self::AllFull            => (503, "connection_limit_reached",  Backend, NEVER,   "The service is too busy at the moment."),
@@ -252,6 +256,7 @@ impl Failure {
 
     fn of_client(error: &Error) -> Self {
         match error.etype() {
+            _ if NothingTaken::is_behind(error) => Self::AnswerNotTaken,
             ErrorType::ReadTimedout => Self::ClientTooSlow,
             ErrorType::InvalidHTTPHeader | ErrorType::HTTPStatus(_) => Self::BadRequest,
             error if *error == INVALID_CHUNK => Self::BadRequest,

@@ -128,7 +128,7 @@ impl ProxyHttp for Proxy {
     ) -> Result<()> {
         if session.was_upgraded() {
             // Both sides speak when they like, and what one of them says keeps the connection alive.
-            stall::answer_goes_on(ctx);
+            stall::tunnel_goes_on(ctx);
         } else if is_last {
             stall::request_is_whole(ctx);
         }
@@ -155,12 +155,16 @@ impl ProxyHttp for Proxy {
 
     fn upstream_response_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         _body: &mut Option<Bytes>,
         _is_last: bool,
         ctx: &mut Ctx,
     ) -> Result<Option<Duration>> {
-        stall::answer_goes_on(ctx);
+        if session.was_upgraded() {
+            stall::tunnel_goes_on(ctx);
+        } else {
+            stall::answer_goes_on(ctx);
+        }
         Ok(None)
     }
 

@@ -1,29 +1,45 @@
-//! The two time limits on a backend's answer: until its head, and between two pieces of its body.
+//! The time limits on a backend's answer: until its head, and between two pieces of its body.
 //!
-//! Pingora keeps the longer of the two (see `upstream::peer`); the shorter one, if they differ, is kept here as a deadline on the client's
-//! connection.
+//! Pingora has one limit for both, and keeps it from the moment that the request's head is out. Here it is told to keep the longest one;
+//! those that are shorter are kept as a deadline on the client's connection. While the client still sends, a silent backend owes nothing:
+//! then only the listener's `timeouts.body` holds, which is the client's.
 
 use std::time::Duration;
 
 use pingora_core::{Error, ErrorType};
-use tokio::time::Instant;
+use pingora_proxy::Session;
 
 use super::Ctx;
 use super::failure::Failure;
 
-/// The last of the request is on its way: the head of the answer is due. While the client still sends, a silent backend owes nothing.
+/// An attempt begins: how long Pingora is to wait for the backend, at most.
+pub(super) fn longest_wait(session: &mut Session, ctx: &mut Ctx) -> Option<Duration> {
+    let (response, read) = limits(ctx)?;
+    let longest = response.max(read);
+    let may_pause = !session.as_mut().is_body_done();
+    let body = ctx.connection.as_ref().filter(|_| may_pause);
+    let body = body.map(|connection| connection.settings.timeouts.body);
+    ctx.engine_waits = longest.max(body.unwrap_or(longest));
+    Some(ctx.engine_waits)
+}
+
+/// The last of the request is on its way: the head of the answer is due, or what follows of it.
 pub(super) fn request_is_whole(ctx: &mut Ctx) {
     ctx.request_is_whole = true;
-    if !ctx.has_answer() {
-        let limit = limits(ctx).and_then(|(response, read)| (response < read).then_some(response));
-        set(ctx, limit);
-    }
+    expect(ctx);
 }
 
 /// The head or a piece of the body has come: the next piece is due.
 pub(super) fn answer_goes_on(ctx: &Ctx) {
-    let limit = limits(ctx).and_then(|(response, read)| (read < response).then_some(read));
-    set(ctx, limit);
+    if ctx.request_is_whole {
+        expect(ctx);
+    }
+}
+
+/// One side of an upgraded connection has spoken: it is not idle.
+pub(super) fn tunnel_goes_on(ctx: &Ctx) {
+    let read = limits(ctx).map(|(_, read)| read);
+    set(ctx, read);
 }
 
 /// Nothing more is due.
@@ -48,15 +64,21 @@ pub(super) fn failure(ctx: &Ctx) -> Option<(Failure, Box<Error>)> {
     Some((failure, error))
 }
 
+fn expect(ctx: &Ctx) {
+    let limit = limits(ctx).map(|(response, read)| if ctx.has_answer() { read } else { response });
+    set(ctx, limit);
+}
+
 fn limits(ctx: &Ctx) -> Option<(Duration, Duration)> {
     let timeouts = &ctx.upstream.as_ref()?.config().timeouts;
     Some((timeouts.response, timeouts.read))
 }
 
+/// A limit that Pingora keeps is not kept twice.
 fn set(ctx: &Ctx, limit: Option<Duration>) {
     if let Some(connection) = &ctx.connection {
         connection
             .stall
-            .set(limit.map(|limit| Instant::now() + limit));
+            .set(limit.filter(|limit| *limit < ctx.engine_waits));
     }
 }

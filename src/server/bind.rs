@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::tls::Terminator;
 use crate::config::{Listener, Protocols};
+use crate::proxy::connection::ListenerSettings;
 
 /// Connections that may wait to be accepted; the kernel cuts it to its own limit (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
@@ -20,6 +21,7 @@ const BACKLOG: i32 = 4096;
 #[derive(Debug)]
 pub(super) struct Bound {
     pub(super) name: Arc<str>,
+    pub(super) settings: Arc<ListenerSettings>,
     pub(super) socket: TcpListener,
     pub(super) protocols: Protocols,
     pub(super) tls: Option<Arc<Terminator>>,
@@ -39,6 +41,7 @@ pub(super) fn all(listeners: &[Listener]) -> Result<Vec<Bound>, String> {
         match (bind(listener.address), tls) {
             (Ok(socket), Ok(tls)) => bound.push(Bound {
                 name: listener.name.as_str().into(),
+                settings: Arc::new(listener.into()),
                 socket,
                 protocols: listener.protocols,
                 tls: tls.map(Arc::new),

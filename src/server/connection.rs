@@ -26,9 +26,9 @@ use pingora_core::protocols::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Sleep, sleep, sleep_until};
 
-use crate::proxy::connection::ConnectionFacts;
+use crate::proxy::connection::{ConnectionFacts, NothingTaken};
 use crate::semantics::framing::RequestBody;
 
 /// Writes are gathered up to this many bytes before they go out without a flush.
@@ -53,6 +53,8 @@ pub(crate) struct Connection<S> {
     peer_has_closed: bool,
     /// Goes off at the deadline that [`ConnectionFacts::stall`] holds.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// Goes off when the client has taken nothing for too long; there as long as it takes nothing.
+    write_alarm: Option<Pin<Box<Sleep>>>,
     abort: fn(&S) -> io::Result<()>,
 }
 
@@ -68,6 +70,7 @@ impl<S: Socket> Connection<S> {
             outgoing: BytesMut::new(),
             peer_has_closed: false,
             alarm: None,
+            write_alarm: None,
             abort: S::abort_on_drop,
         }
     }
@@ -126,7 +129,8 @@ impl<S: Socket> Connection<S> {
 
     fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.outgoing.is_empty() {
-            let written = ready!(Pin::new(&mut self.socket).poll_write(context, &self.outgoing))?;
+            let written = Pin::new(&mut self.socket).poll_write(context, &self.outgoing);
+            let written = ready!(self.poll_taken(context, written))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -135,6 +139,27 @@ impl<S: Socket> Connection<S> {
         // Freed, not cleared: an idle connection keeps no buffer.
         self.outgoing = BytesMut::new();
         Poll::Ready(Ok(()))
+    }
+
+    /// Holds the client to its deadline for taking what is `written`. While it takes nothing, nobody asks the backend for more, so that
+    /// the backend's deadline begins anew when it does.
+    fn poll_taken(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            if self.write_alarm.take().is_some() {
+                self.facts.stall.restart();
+            }
+            return written;
+        }
+        let limit = self.facts.settings.timeouts.write;
+        let alarm = self
+            .write_alarm
+            .get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(alarm.as_mut().poll(context));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, NothingTaken)))
     }
 
     /// Nothing of the current message is left: keep what the client sends for the next request, and watch for it going away.
@@ -250,7 +275,8 @@ impl<S: Socket> AsyncWrite for Connection<S> {
             ready!(this.poll_write_out(context))?;
         }
         let accepted = if data.len() > WRITE_BUFFER {
-            ready!(Pin::new(&mut this.socket).poll_write(context, data))?
+            let written = Pin::new(&mut this.socket).poll_write(context, data);
+            ready!(this.poll_taken(context, written))?
         } else {
             this.outgoing.put_slice(data);
             data.len()
@@ -340,3 +366,6 @@ impl<S: Socket> GetSocketDigest for Connection<S> {
         Some(Arc::clone(&self.digest))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,14 +22,11 @@ use super::protocol::{self, Agreed};
 use super::tls::{self, Terminator, TlsStream};
 use crate::config::Protocols;
 use crate::proxy::HttpProxy;
-use crate::proxy::connection::{ConnectionFacts, Stall, TlsFacts};
+use crate::proxy::connection::{ConnectionFacts, ListenerSettings, Stall, TlsFacts};
 use crate::tls::Chooser;
 
 /// After an error that will not go away by itself (no descriptors left), accepting rests this long.
 const REST: Duration = Duration::from_millis(100);
-
-/// From the connection to the end of the TLS handshake.
-const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Pingora's service for all listeners.
 pub(super) struct FrontDoor {
@@ -75,6 +72,7 @@ impl ServiceWithDependents for FrontDoor {
             }
             let listener = Arc::new(Listener {
                 name: bound.name,
+                settings: bound.settings,
                 tls: bound.tls,
                 protocols: bound.protocols,
                 proxy: Arc::clone(&self.proxy),
@@ -105,6 +103,7 @@ impl ServiceWithDependents for FrontDoor {
 /// One listener, shared by its connections.
 struct Listener {
     name: Arc<str>,
+    settings: Arc<ListenerSettings>,
     tls: Option<Arc<Terminator>>,
     protocols: Protocols,
     proxy: Arc<HttpProxy>,
@@ -183,8 +182,9 @@ impl Listener {
         client: TcpStream,
     ) -> Result<(TlsStream, Arc<Chooser>), Unserved> {
         let mut stopping = self.stopping.clone();
+        let deadline = self.settings.timeouts.tls_handshake;
         tokio::select! {
-            shaken = timeout(HANDSHAKE_DEADLINE, terminator.accept(client)) => match shaken {
+            shaken = timeout(deadline, terminator.accept(client)) => match shaken {
                 Ok(Ok(shaken)) => Ok(shaken),
                 Ok(Err(error)) => Err(Unserved::Handshake(error)),
                 Err(_) => Err(Unserved::TooSlow),
@@ -204,6 +204,7 @@ impl Listener {
         let (tls, agreed) = tls.unzip();
         let facts = ConnectionFacts {
             listener: Arc::clone(&self.name),
+            settings: Arc::clone(&self.settings),
             local,
             peer,
             tls,

@@ -18,10 +18,8 @@ use crate::proxy::{HttpProxy, reply};
 use crate::semantics::{framing, head};
 use crate::server::connection::{Connection, Socket};
 
-/// A request's head must be here this long after its first byte.
-pub(super) const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// A connection without a request is closed after this long.
-pub(super) const IDLE_DEADLINE: Duration = Duration::from_secs(60);
+/// What Pingora is told of the time between two requests, in seconds; it is kept here.
+const KEEPALIVE: u64 = 60;
 /// How long a client that was refused is listened to.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
 
@@ -66,8 +64,9 @@ enum Head {
 }
 
 async fn read_head<S: Socket>(connection: &mut Connection<S>) -> Head {
+    let timeouts = connection.facts().settings.timeouts;
     if connection.unread().is_empty() {
-        match tokio::time::timeout(IDLE_DEADLINE, connection.read_more()).await {
+        match tokio::time::timeout(timeouts.idle, connection.read_more()).await {
             Ok(Ok(true)) => {}
             Ok(Ok(false) | Err(_)) | Err(_) => return Head::Closed,
         }
@@ -76,7 +75,7 @@ async fn read_head<S: Socket>(connection: &mut Connection<S>) -> Head {
     if let Some(head) = take_head(connection) {
         return head;
     }
-    match tokio::time::timeout(HEAD_DEADLINE, read_rest_of_head(connection)).await {
+    match tokio::time::timeout(timeouts.header, read_rest_of_head(connection)).await {
         Ok(head) => head,
         Err(_) => Head::Refused(StatusCode::REQUEST_TIMEOUT),
     }
@@ -115,7 +114,8 @@ async fn serve_one<S: Socket>(
 ) -> Option<Box<Connection<S>>> {
     let facts = Arc::clone(connection.facts());
     let mut session = ServerSession::new_http1(connection);
-    session.set_keepalive(Some(HEAD_DEADLINE.as_secs()));
+    // The head is here, so that this is only what the answer may be told of.
+    session.set_keepalive(Some(KEEPALIVE));
     session.set_connection_user_context(Some(Box::new(facts)));
     session.set_pipelined_prefix(head);
     let (stream, _) = proxy.process_new_http(session, shutdown).await?.consume();

@@ -11,7 +11,7 @@ use pingora_core::server::ShutdownWatch;
 use tokio::time::timeout;
 
 use super::connection::{Connection, Socket};
-use super::http1::{self, HEAD_DEADLINE, IDLE_DEADLINE, begins};
+use super::http1::{self, begins};
 use super::http2;
 use crate::config::Protocols;
 use crate::proxy::HttpProxy;
@@ -63,7 +63,8 @@ enum Spoken {
 
 /// Reads until it is clear what the client speaks; what was read stays unread for whoever serves it.
 async fn listen<S: Socket>(connection: &mut Connection<S>) -> Spoken {
-    match timeout(IDLE_DEADLINE, connection.read_more()).await {
+    let timeouts = connection.facts().settings.timeouts;
+    match timeout(timeouts.idle, connection.read_more()).await {
         Ok(Ok(true)) => {}
         Ok(Ok(false) | Err(_)) | Err(_) => return Spoken::Nothing,
     }
@@ -79,7 +80,7 @@ async fn listen<S: Socket>(connection: &mut Connection<S>) -> Spoken {
             }
         }
     };
-    timeout(HEAD_DEADLINE, rest)
+    timeout(timeouts.header, rest)
         .await
         .unwrap_or(Spoken::TooSlowly)
 }

@@ -52,8 +52,6 @@ impl Peers {
         // The second one is for TCP and TLS together.
         options.connection_timeout = Some(upstream.timeouts.connect);
         options.total_connection_timeout = Some(upstream.timeouts.connect);
-        // Pingora has one timeout for all reads. It keeps the longer one; the proxy keeps the shorter one itself.
-        options.read_timeout = Some(upstream.timeouts.response.max(upstream.timeouts.read));
         options.write_timeout = Some(upstream.timeouts.write);
         // What a client nominates in `Connection` is taken out by our own rules: Pingora would refuse some of these requests.
         options

@@ -1,7 +1,5 @@
 //! The request has arrived: who sent it, which route takes it, and whether the answer is ours.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use pingora_core::Result;
 use pingora_proxy::Session;
@@ -14,19 +12,16 @@ use crate::runtime::Action;
 use crate::semantics::authority::host_for_matching;
 use crate::template::Template;
 
-/// Between two reads of a request's body.
-const BODY_DEADLINE: Duration = Duration::from_secs(60);
-/// Between two writes of an answer.
-const WRITE_DEADLINE: Duration = Duration::from_secs(60);
-
 /// Whether the answer was sent from here.
 pub(in crate::proxy) async fn handle(
     proxy: &Proxy,
     session: &mut Session,
     ctx: &mut Ctx,
 ) -> Result<bool> {
-    session.set_read_timeout(Some(BODY_DEADLINE));
-    session.set_write_timeout(Some(WRITE_DEADLINE));
+    if let Some(connection) = &ctx.connection {
+        // The other one, `write`, the connection keeps itself.
+        session.set_read_timeout(Some(connection.settings.timeouts.body));
+    }
     identify(session, ctx);
     if !is_served_here(session, ctx) {
         return refuse(proxy, session, ctx, Failure::Misdirected).await;

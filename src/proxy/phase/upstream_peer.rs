@@ -12,7 +12,7 @@ use crate::config::text_of_panic;
 use crate::decision;
 use crate::proxy::departure::Departure;
 use crate::proxy::failure::Failure;
-use crate::proxy::{Ctx, Proxy, record};
+use crate::proxy::{Ctx, Proxy, record, stall};
 use crate::upstream::{Admission, Applicant, InFlight, Upstream};
 
 /// The peer of the next attempt.
@@ -54,7 +54,7 @@ pub(in crate::proxy) async fn choose(
         Err(Failure::Internal)
     });
     match picked {
-        Ok(in_flight) => Ok(begin(proxy, ctx, &upstream, in_flight)),
+        Ok(in_flight) => Ok(begin(proxy, session, ctx, &upstream, in_flight)),
         Err(Failure::Internal) => {
             ctx.failure = Some(Failure::Internal);
             Error::e_explain(ErrorType::InternalError, "the policy panicked")
@@ -100,12 +100,19 @@ async fn wait(
 }
 
 /// The attempt begins.
-fn begin(proxy: &Proxy, ctx: &mut Ctx, upstream: &Upstream, in_flight: InFlight) -> Box<HttpPeer> {
+fn begin(
+    proxy: &Proxy,
+    session: &mut Session,
+    ctx: &mut Ctx,
+    upstream: &Upstream,
+    in_flight: InFlight,
+) -> Box<HttpPeer> {
     let backend = Arc::clone(in_flight.backend());
     let mut peer = Box::new(backend.peer().clone());
     if !upstream.keeps_another_connection() {
         peer.options.idle_timeout = Some(Duration::ZERO);
     }
+    peer.options.read_timeout = stall::longest_wait(session, ctx);
     ctx.begin_attempt(in_flight, proxy.clock.now());
     peer
 }

@@ -28,7 +28,11 @@ pub(in crate::proxy) fn note(
     }
     ctx.answered(status, proxy.clock.now());
     failed_attempt::answering(proxy, session, ctx, status)?;
-    stall::answer_goes_on(ctx);
+    if status == 101 {
+        stall::tunnel_goes_on(ctx);
+    } else {
+        stall::answer_goes_on(ctx);
+    }
     let filters_read = ctx.chain(&ctx.snapshot).reads_upstream_headers();
     if filters_read || proxy.access_log.reads_upstream_headers() {
         ctx.upstream_headers = Some(response.headers.clone());

@@ -32,7 +32,7 @@ use tokio::time::{sleep, timeout};
 use self::patience::Patience;
 use self::stream::Stream;
 use super::connection::{Connection, Socket};
-use super::http1::{HEAD_DEADLINE, IDLE_DEADLINE, LINGER, begins};
+use super::http1::{LINGER, begins};
 use crate::proxy::connection::ConnectionFacts;
 use crate::proxy::{HttpProxy, reply};
 use crate::semantics::{head, stream_head};
@@ -65,7 +65,7 @@ pub(super) async fn serve<S: Socket>(
         socket_digest: connection.get_socket_digest(),
     });
     let handshake = settings().handshake(connection);
-    let connection = match timeout(HEAD_DEADLINE, handshake).await {
+    let connection = match timeout(facts.settings.timeouts.header, handshake).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return log::debug!("{}: no HTTP/2: {error}", facts.peer),
         Err(_) => return log::debug!("{}: no HTTP/2: the client is too slow", facts.peer),
@@ -116,7 +116,7 @@ impl<S: Socket> Serving<S> {
             let quiet = if self.is_leaving {
                 LINGER
             } else {
-                IDLE_DEADLINE
+                self.facts.settings.timeouts.idle
             };
             tokio::select! {
                 biased;

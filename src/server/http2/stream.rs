@@ -79,6 +79,7 @@ impl Stream {
         count(&facts.bytes_read, head_bytes);
         let mut request = as_http1_writes_it(head)?;
         request.extensions_mut().insert(Arc::clone(&facts));
+        let write_timeout = facts.settings.timeouts.write;
         Ok(Self {
             request,
             body,
@@ -93,7 +94,7 @@ impl Stream {
             digest,
             was_cancelled,
             read_timeout: None,
-            write_timeout: None,
+            write_timeout: Some(write_timeout),
             drain_timeout: None,
         })
     }

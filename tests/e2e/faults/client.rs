@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::observe::logged;
 use super::rows;
 use super::scenario::{Scenario, Seen, Visit, ask, see};
 use crate::support::{Backend, Client, eventually, ok};
@@ -13,6 +14,8 @@ rows! {
     closed_within_body = "the client closes within its request's body",
     pausing = "the client pauses within its request's body, for longer than timeouts.response",
     pausing_for_long = "the client pauses within its request's body, for longer than timeouts.response and timeouts.read",
+    stopping = "the client sends nothing of its request's body for the listener's timeouts.body",
+    taking_nothing = "the client takes nothing of its answer for the listener's timeouts.write",
     bad_chunk = "the request's body has a chunk whose size is no number",
     no_route = "no route takes the request",
 }
@@ -109,9 +112,30 @@ fn pausing() -> Scenario {
 fn pausing_for_long() -> Scenario {
     Scenario::of(patient())
         .timeouts("response: 300ms, read: 300ms")
+        .client(pause)
+}
+
+fn stopping() -> Scenario {
+    Scenario::of(patient())
+        .listener("timeouts: { body: 300ms }")
         .client(|visit| {
             let mut client = visit.connect();
             client.send(visit.head("Content-Length: 10\r\n") + "hello");
+            see(&mut client)
+        })
+}
+
+/// More than the kernel holds for both ends of a connection.
+const LARGE: usize = 32 * 1024 * 1024;
+
+fn taking_nothing() -> Scenario {
+    let answer = ok(&"x".repeat(LARGE));
+    Scenario::of(Backend::answering(move |_| answer.clone()))
+        .listener("timeouts: { write: 300ms }")
+        .client(|visit| {
+            let mut client = visit.connect();
+            client.send(visit.head(""));
+            logged(visit.proxy, visit.target);
             see(&mut client)
         })
 }

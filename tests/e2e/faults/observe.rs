@@ -69,7 +69,9 @@ fn file(scenario: &Scenario, fine: &Backend) -> String {
         file += &format!("  on-{name}:\n    {}\n", keys.join("\n    "));
         routes += &format!("  - match: {{ path: /{name} }}\n    upstream: on-{name}\n");
     }
-    format!("listeners:\n  - address: 127.0.0.1:0\nupstreams:\n{file}routes:\n{routes}")
+    let listener = scenario.listener.as_ref();
+    let listener = listener.map_or_else(String::new, |line| format!("    {line}\n"));
+    format!("listeners:\n  - address: 127.0.0.1:0\n{listener}upstreams:\n{file}routes:\n{routes}")
 }
 
 /// What came of one request.

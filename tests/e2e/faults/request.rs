@@ -15,7 +15,7 @@ rows! {
     too_large = "the request's head is larger than 32 KiB",
     too_many_lines = "the request has more than 100 header lines",
     tunnel = "the request's method is CONNECT",
-    slow = "the request's head takes longer than 10 s",
+    slow = "the request's head takes longer than the listener's timeouts.header",
 }
 
 fn refused(head: impl Fn(&Visit<'_>) -> String + Send + Sync + 'static) -> Scenario {
@@ -69,5 +69,5 @@ fn tunnel() -> Scenario {
 }
 
 fn slow() -> Scenario {
-    refused(|visit| visit.head("").trim_end().to_owned())
+    refused(|visit| visit.head("").trim_end().to_owned()).listener("timeouts: { header: 300ms }")
 }

@@ -22,6 +22,8 @@ pub(super) struct Scenario {
     tls: Option<ServerConfig>,
     /// More keys of the upstream, a line each.
     pub(super) keys: Vec<String>,
+    /// More keys of the listener.
+    pub(super) listener: Option<String>,
     /// More keys of its `retry`.
     pub(super) retry: Option<String>,
     /// Whether the access log has a line of the request.
@@ -56,6 +58,7 @@ impl Scenario {
             has_backup: true,
             tls: None,
             keys: Vec::new(),
+            listener: None,
             retry: None,
             is_logged: true,
             client: Box::new(ask),
@@ -113,6 +116,12 @@ impl Scenario {
 
     pub(super) fn timeouts(self, timeouts: &str) -> Self {
         self.key(&format!("timeouts: {{ {timeouts} }}"))
+    }
+
+    /// The listener has this besides its address.
+    pub(super) fn listener(mut self, line: &str) -> Self {
+        self.listener = Some(line.to_owned());
+        self
     }
 
     pub(super) fn retry(mut self, keys: &str) -> Self {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::patience;
+use super::{PAUSE, patience};
 
 pub(crate) struct Client {
     stream: Box<dyn Stream>,
@@ -60,6 +60,24 @@ impl Client {
     pub(crate) fn try_send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
         let _ = self.stream.flush();
+    }
+
+    /// Sends these bytes again and again, a moment apart, until the other side answers or has gone.
+    pub(crate) fn drip(&mut self, bytes: &[u8]) {
+        self.socket.set_read_timeout(Some(PAUSE)).unwrap();
+        let mut piece = [0; 4096];
+        let mut left = patience();
+        while !left.is_zero() {
+            left = left.saturating_sub(PAUSE);
+            let is_gone = self.stream.write_all(bytes).is_err();
+            match self.stream.read(&mut piece) {
+                Ok(read) => self.unread.extend_from_slice(&piece[..read]),
+                Err(error) if !is_gone && is_timeout(&error) => continue,
+                Err(_) => {}
+            }
+            break;
+        }
+        self.socket.set_read_timeout(Some(patience())).unwrap();
     }
 
     /// Its own end of the connection.
@@ -334,4 +352,8 @@ fn parse(head: &[u8]) -> Answer {
         body: Vec::new(),
         is_complete: true,
     }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }

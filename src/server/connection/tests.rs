@@ -1,0 +1,81 @@
+//! What a slow client is to a connection. The rest is seen through the front door.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
+use pingora_core::protocols::SocketDigest;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::time::sleep;
+
+use super::*;
+use crate::config;
+use crate::proxy::connection::{ListenerSettings, Stall};
+
+impl Socket for DuplexStream {
+    fn abort_on_drop(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn duplicate(&self) -> io::Result<OwnedFd> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// The listener's `timeouts.write`, at its default.
+const WRITE: Duration = Duration::from_secs(60);
+
+fn connection(socket: DuplexStream) -> Connection<DuplexStream> {
+    let file = "listeners: [{ address: 127.0.0.1:0 }]\nroutes: [{ respond: { status: 204 } }]";
+    let config = config::parse("test.yaml", file, &|_| None).unwrap();
+    let nobody = SocketAddr::from(([127, 0, 0, 1], 0));
+    let facts = ConnectionFacts {
+        listener: "test".into(),
+        settings: Arc::new(ListenerSettings::from(&config.listeners[0])),
+        local: nobody,
+        peer: nobody,
+        tls: None,
+        descriptor: Connection::<DuplexStream>::descriptor,
+        stall: Stall::default(),
+        must_abort: AtomicBool::new(false),
+        bytes_read: AtomicU64::new(0),
+        bytes_written: AtomicU64::new(0),
+    };
+    Connection::new(
+        socket,
+        Arc::new(facts),
+        Arc::new(SocketDigest::from_raw_fd(-1)),
+    )
+}
+
+async fn write(connection: &mut Connection<DuplexStream>, bytes: &[u8]) -> io::Result<()> {
+    connection.write_all(bytes).await?;
+    connection.flush().await
+}
+
+/// Seen failing with the alarm left running when some bytes were taken.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_a_little_now_and_then_is_never_cut() {
+    let (ours, mut client) = tokio::io::duplex(16);
+    let mut connection = connection(ours);
+    let reading = async {
+        let mut piece = [0; 16];
+        for _ in 0..20 {
+            sleep(WRITE - Duration::from_millis(1)).await;
+            client.read_exact(&mut piece).await?;
+        }
+        Ok(())
+    };
+    tokio::try_join!(write(&mut connection, &[b'x'; 320]), reading).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_for_too_long_is_cut() {
+    let (ours, _client) = tokio::io::duplex(16);
+    let mut connection = connection(ours);
+    let begun = tokio::time::Instant::now();
+    let error = write(&mut connection, &[b'x'; 320]).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert_eq!(begun.elapsed(), WRITE);
+}
