@@ -1,6 +1,7 @@
 //! `listeners`: where clients connect.
 
 use super::filter::Filter;
+use super::listener_limits::{ListenerLimits, ListenerLimitsEntry};
 use super::listener_timeouts::{ListenerTimeouts, ListenerTimeoutsEntry};
 use super::listener_tls::{ListenerTls, ListenerTlsEntry};
 use super::protocols::Protocols;
@@ -27,6 +28,8 @@ pub struct Listener {
     pub tls: Option<ListenerTls>,
     /// How long clients are waited for.
     pub timeouts: ListenerTimeouts,
+    /// How much they may send, and how many of them there may be.
+    pub limits: ListenerLimits,
 }
 
 section! {
@@ -45,6 +48,8 @@ section! {
         pub(super) tls: Option<Spot<ListenerTlsEntry>>,
         /// How long clients are waited for.
         pub(super) timeouts: ListenerTimeoutsEntry,
+        /// How much clients may send, and how many of them there may be.
+        pub(super) limits: ListenerLimitsEntry,
     }
 }
 
@@ -64,8 +69,10 @@ impl ListenerEntry {
     /// The listener, once its keys are seen to fit together; `None` when its certificates do not.
     pub(super) fn build(self, reader: &mut Reader<'_>) -> Option<Listener> {
         let timeouts = self.timeouts.clone().build(self.tls.is_some(), reader);
+        let limits = self.limits.clone().build(reader);
         Some(Listener {
             timeouts,
+            limits,
             address: self.address(),
             name: self.name(),
             protocols: self.protocols,

@@ -14,7 +14,6 @@ pub(super) const NOT_BUILT: &[&str] = &[
     "server.user",
     "server.upgrade_socket",
     "listeners[].proxy_protocol",
-    "listeners[].limits",
     "upstreams.*.connections.http2_streams",
     "upstreams.*.protocol",
 ];

@@ -3,8 +3,13 @@
 //! The units are IEC's, and no others: whether `10M` means 10,000,000 or 10,485,760 bytes is a question that nobody should
 //! have to ask at night.
 
-use super::read::{Show, Word};
+use super::environment::Dollar;
+use super::read::{Bounded, Show, Word};
+use super::reader::Reader;
+use super::tree::Tree;
+use super::word::plain;
 use serde_json::json;
+use std::ops::RangeInclusive;
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +47,33 @@ impl Word for Size {
 
     fn schema() -> serde_json::Value {
         json!({"type": ["integer", "string"], "minimum": 0, "pattern": "^[0-9]+([KMGT]iB)?$|\\$\\{"})
+    }
+}
+
+impl Bounded for Size {
+    type Bounds = RangeInclusive<u64>;
+
+    fn read_within(tree: &Tree, reader: &mut Reader<'_>, bounds: Self::Bounds) -> Option<Self> {
+        let text = reader.text(tree, Dollar::Environment, false, Self::EXAMPLE)?;
+        let message = match Self::parse(&text) {
+            Ok(size) if bounds.contains(&size.0) => return Some(size),
+            Ok(_) => {
+                let written = |bytes: &u64| plain(&Size(*bytes).show());
+                let (low, high) = (written(bounds.start()), written(bounds.end()));
+                format!("{text} cannot stand here; write a size from {low} to {high}")
+            }
+            Err(message) => message,
+        };
+        reader.fault(tree, message);
+        None
+    }
+
+    fn schema_within(_: Self::Bounds) -> serde_json::Value {
+        <Self as Word>::schema()
+    }
+
+    fn example(bounds: Self::Bounds) -> String {
+        plain(&Size(*bounds.end()).show())
     }
 }
 

@@ -29,7 +29,7 @@ const ENDING_HERE: [&str; 10] = [
 /// # Errors
 /// Pingora would refuse it.
 pub(super) fn read(head: &[u8]) -> Result<RequestHeader> {
-    let mut lines = [httparse::EMPTY_HEADER; crate::semantics::head::MAX_HEADERS];
+    let mut lines = [httparse::EMPTY_HEADER; crate::semantics::head::MOST_HEADERS];
     let mut parsed = httparse::Request::new(&mut lines);
     // It was checked by the same parser.
     let _ = parsed.parse(head);

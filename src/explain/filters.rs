@@ -17,8 +17,10 @@ pub(super) enum End {
 
 /// Filters that stand in one place of the file.
 pub(super) struct Place<'a> {
-    /// The path to their list: `routes[1].filters`.
+    /// The path to them: `routes[1].filters`.
     pub(super) path: String,
+    /// Whether that is a list, in which each has its number.
+    pub(super) is_list: bool,
     pub(super) links: &'a Links,
 }
 
@@ -29,13 +31,21 @@ pub(super) async fn pass(
     facts: &Facts<'_>,
 ) -> (Vec<FilterSeen>, End) {
     let mut seen = Vec::new();
-    for Place { path, links } in places {
+    for Place {
+        path,
+        is_list,
+        links,
+    } in places
+    {
         for (index, link) in links.iter().enumerate() {
             let before = head.now().clone();
             let watchers = head.watchers();
             let verdict = link.request(head, facts).await;
             let mut step = FilterSeen {
-                place: format!("{path}[{index}]"),
+                place: match is_list {
+                    true => format!("{path}[{index}]"),
+                    false => path.clone(),
+                },
                 name: link.name().to_owned(),
                 changes: changes(&before, head.now()),
                 watches_body: head.watchers() > watchers,

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
 use pingora_core::Result;
 use pingora_http::RequestHeader;
 
@@ -42,12 +42,8 @@ pub async fn explain(
         return told;
     };
     told.listener.clone_from(&listener.name);
-    let refused = match head::check(&question.head) {
-        _ if question.head.len() > head::LIMIT => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
-        Ok(()) => None,
-        Err(refused) => Some(refused.status()),
-    };
-    if let Some(status) = refused {
+    if let Err(refused) = head::check(&question.head, &listener.head) {
+        let status = refused.status();
         told.status = Some(status.as_u16());
         told.because = Some(reply::sentence(status).to_owned());
         return told;
@@ -196,15 +192,24 @@ impl<'a> Journey<'a> {
             .position(|one| std::ptr::eq(one, self.listener));
         let of_route = route.map(|(index, route)| Place {
             path: format!("routes[{index}].filters"),
+            is_list: true,
             links: &route.filters,
         });
+        let listener = format!("listeners[{}]", listener.unwrap_or_default());
         let places = [
             Place {
+                path: format!("{listener}.limits"),
+                is_list: false,
+                links: &self.listener.limits,
+            },
+            Place {
                 path: "filters".to_owned(),
+                is_list: true,
                 links: &self.snapshot.filters,
             },
             Place {
-                path: format!("listeners[{}].filters", listener.unwrap_or_default()),
+                path: format!("{listener}.filters"),
+                is_list: true,
                 links: &self.listener.filters,
             },
         ];

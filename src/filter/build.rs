@@ -20,6 +20,15 @@ pub fn links(written: &[config::Filter], shared: &Shared) -> Links {
     Links::new(written.iter().map(|written| link(written, shared)))
 }
 
+/// What holds a listener's clients to its limits, before any filter sees a request.
+pub fn limits(written: &config::ListenerLimits) -> Links {
+    let body = written.body_bytes.map(config::BodyLimit);
+    Links::new(
+        body.map(|most| now("body_bytes", BodyLimit::new(most)))
+            .into_iter(),
+    )
+}
+
 fn link(written: &config::Filter, shared: &Shared) -> Link {
     use config::Filter as F;
     match written {

@@ -2,10 +2,10 @@
 
 use super::{Broken, Facts, Link, Links, RequestHead, ResponseHead, Verdict};
 
-/// The filters that a request passes: those of all routes, those of its listener, those of its route.
+/// The filters that a request passes: the listener's limits, those of all routes, those of its listener, those of its route.
 #[derive(Debug, Clone, Copy)]
 pub struct Chain<'a> {
-    parts: [&'a [Link]; 3],
+    parts: [&'a [Link]; 4],
     reads_upstream_headers: bool,
 }
 
@@ -18,7 +18,7 @@ pub struct Passage {
 
 impl<'a> Chain<'a> {
     /// The filters of these places, where there are any.
-    pub fn new(parts: [Option<&'a Links>; 3]) -> Self {
+    pub fn new(parts: [Option<&'a Links>; 4]) -> Self {
         let reads = |part: &Option<&Links>| part.is_some_and(Links::reads_upstream_headers);
         Chain {
             reads_upstream_headers: parts.iter().any(reads),

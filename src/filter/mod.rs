@@ -58,7 +58,7 @@ mod registry;
 pub(crate) use answer::Content;
 pub use answer::{Answer, Denial, Verdict};
 pub use body::{Attached, RequestBody, ResponseBody};
-pub use build::{Shared, links};
+pub use build::{Shared, limits, links};
 pub use chain::{Chain, Passage};
 pub use facts::Facts;
 pub use head::{RequestHead, ResponseHead, Touched};

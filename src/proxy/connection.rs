@@ -17,7 +17,7 @@ use pingora_proxy::Session;
 use tokio::time::{Instant, sleep_until};
 
 use super::Ctx;
-use crate::config::{Listener, ListenerTimeouts};
+use crate::config::{Listener, ListenerLimits, ListenerTimeouts};
 use crate::observe::record::Tls;
 use crate::semantics::forwarded::Scheme;
 use crate::tls::Chooser;
@@ -52,12 +52,15 @@ pub struct ConnectionFacts {
 pub struct ListenerSettings {
     /// How long they are waited for.
     pub timeouts: ListenerTimeouts,
+    /// How much they may send, and how many of them there may be.
+    pub limits: ListenerLimits,
 }
 
 impl From<&Listener> for ListenerSettings {
     fn from(listener: &Listener) -> Self {
         Self {
             timeouts: listener.timeouts,
+            limits: listener.limits,
         }
     }
 }

@@ -196,6 +196,7 @@ fn refused_with(status: StatusCode, sentence: &str) -> Bytes {
 pub(crate) fn sentence(status: StatusCode) -> &'static str {
     match status {
         StatusCode::REQUEST_TIMEOUT => "The request did not arrive in time.",
+        StatusCode::URI_TOO_LONG => "The request's target is too long.",
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The request's head is too large.",
         StatusCode::NOT_IMPLEMENTED => "This is not a forward proxy: CONNECT is not supported.",
         _ => "The request is malformed.",

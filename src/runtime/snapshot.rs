@@ -13,6 +13,7 @@ use crate::filter::{self, Chain, Links};
 use crate::route::Table;
 use crate::semantics::client_ip::TrustedProxies;
 use crate::semantics::forwarded;
+use crate::semantics::head;
 use crate::upstream::{Resolver, Split, Upstream};
 use crate::{clock::Clock, config};
 
@@ -46,6 +47,10 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Whether clients speak TLS on it.
     pub is_tls: bool,
+    /// What the head of a request may be.
+    pub head: head::Limits,
+    /// What its requests pass before any filter.
+    pub limits: Links,
     /// What its requests pass, after the filters of all routes.
     pub filters: Links,
 }
@@ -106,6 +111,8 @@ impl Snapshot {
             .collect();
         let listeners = config.listeners.into_iter().map(|listener| Listener {
             filters: filter::links(&listener.filters, &shared),
+            limits: filter::limits(&listener.limits),
+            head: listener.limits.head,
             is_tls: listener.tls.is_some(),
             name: listener.name,
             address: listener.address,
@@ -125,11 +132,12 @@ impl Snapshot {
     /// The filters that a request passes which came in on `listener` and which this route takes, if one does.
     pub fn chain(&self, listener: &str, route: Option<usize>) -> Chain<'_> {
         let mut listeners = self.listeners.iter();
-        let of_listener = listeners.find(|candidate| candidate.name == listener);
+        let listener = listeners.find(|candidate| candidate.name == listener);
         let route = route.and_then(|route| self.routes.get(route));
         Chain::new([
+            listener.map(|listener| &listener.limits),
             Some(&self.filters),
-            of_listener.map(|listener| &listener.filters),
+            listener.map(|listener| &listener.filters),
             route.map(|route| &route.filters),
         ])
     }

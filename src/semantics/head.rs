@@ -6,24 +6,48 @@
 //! lengths, any coding but `chunked` (RFC 9112 §6.1, §6.3), a coding in HTTP/1.0. `httparse` does the parsing. `CONNECT` would make this
 //! a tunnel, which it is not.
 
+use std::mem::MaybeUninit;
+
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 
 use super::authority::Authority;
 
-/// Request line and header lines together, in bytes.
-pub const LIMIT: usize = 32 * 1024;
+/// Header lines that a request may have at most, whatever its [`Limits`] are: the engine takes no more.
+pub const MOST_HEADERS: usize = 256;
 
-/// Header lines that a request may have.
-pub const MAX_HEADERS: usize = 100;
+/// What a head may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Request line and header lines together, in bytes.
+    pub bytes: usize,
+    /// Header lines.
+    pub headers: usize,
+    /// The request's target, in bytes.
+    pub target: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bytes: 32 * 1024,
+            headers: 100,
+            target: 16 * 1024,
+        }
+    }
+}
 
 /// Why a head is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// It is not HTTP/1, or can be read in two ways.
     Malformed,
-    /// It has more than [`MAX_HEADERS`] header lines.
+    /// It has more bytes than [`Limits::bytes`].
+    TooLarge,
+    /// It has more header lines than [`Limits::headers`].
     TooManyHeaders,
+    /// Its target is longer than [`Limits::target`].
+    TargetTooLong,
     /// It asks for a tunnel.
     Tunnel,
 }
@@ -33,7 +57,10 @@ impl Refused {
     pub fn status(self) -> StatusCode {
         match self {
             Refused::Malformed => StatusCode::BAD_REQUEST,
-            Refused::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Refused::TooLarge | Refused::TooManyHeaders => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            Refused::TargetTooLong => StatusCode::URI_TOO_LONG,
             Refused::Tunnel => StatusCode::NOT_IMPLEMENTED,
         }
     }
@@ -43,13 +70,23 @@ impl Refused {
 ///
 /// # Errors
 /// The first reason to refuse it.
-pub fn check(head: &[u8]) -> Result<(), Refused> {
-    let mut lines = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut request = httparse::Request::new(&mut lines);
-    match request.parse(head) {
+pub fn check(head: &[u8], limits: &Limits) -> Result<(), Refused> {
+    if head.len() > limits.bytes {
+        return Err(too_large(head, limits));
+    }
+    let mut lines = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+    let lines = &mut lines[..limits.headers.min(MOST_HEADERS)];
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(head, lines) {
         Ok(httparse::Status::Complete(length)) if length == head.len() => {}
         Err(httparse::Error::TooManyHeaders) => return Err(Refused::TooManyHeaders),
         Ok(_) | Err(_) => return Err(Refused::Malformed),
+    }
+    if request
+        .path
+        .is_some_and(|target| target.len() > limits.target)
+    {
+        return Err(Refused::TargetTooLong);
     }
     if request.method == Some("CONNECT") {
         return Err(Refused::Tunnel);
@@ -58,6 +95,16 @@ pub fn check(head: &[u8]) -> Result<(), Refused> {
     let host = host(request.headers, is_old)?;
     check_target(request.path.unwrap_or_default(), host)?;
     check_framing(request.headers, is_old)
+}
+
+/// What is wrong with a head of which more than [`Limits::bytes`] have come: its target, or the rest of it. It need not be complete.
+pub fn too_large(head: &[u8], limits: &Limits) -> Refused {
+    let line = head.split(|byte| *byte == b'\r').next();
+    let mut words = line.unwrap_or_default().split(|byte| *byte == b' ');
+    match words.nth(1) {
+        Some(target) if target.len() > limits.target => Refused::TargetTooLong,
+        _ => Refused::TooLarge,
+    }
 }
 
 /// The one `Host`; HTTP/1.0 may leave it out.
@@ -139,7 +186,8 @@ mod tests {
 
     fn verdict(first_line: &str, lines: &[&str]) -> Result<(), Refused> {
         let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-        check(format!("{first_line}\r\n{lines}\r\n").as_bytes())
+        let head = format!("{first_line}\r\n{lines}\r\n");
+        check(head.as_bytes(), &Limits::default())
     }
 
     fn get(lines: &[&str]) -> Result<(), Refused> {
@@ -228,7 +276,7 @@ mod tests {
 
     #[test]
     fn what_is_not_http_is_refused() {
-        assert_eq!(check(b"GARBAGE\r\n\r\n"), MALFORMED);
+        assert_eq!(check(b"GARBAGE\r\n\r\n", &Limits::default()), MALFORMED);
         assert_eq!(verdict("GET / HTTP/2.0", &["Host: a"]), MALFORMED);
         assert_eq!(verdict("GET /a b HTTP/1.1", &["Host: a"]), MALFORMED);
         assert_eq!(get(&["Host: a", "Name : value"]), MALFORMED);
@@ -242,14 +290,56 @@ mod tests {
             verdict("CONNECT a:443 HTTP/1.1", &["Host: a:443"]),
             Err(Refused::Tunnel)
         );
-        let many = ["x: y"; MAX_HEADERS + 1];
+        let many = ["x: y"; 101];
         assert_eq!(get(&many), Err(Refused::TooManyHeaders));
+    }
+
+    #[test]
+    fn each_limit_is_the_most_that_passes() {
+        let head = b"GET /abc HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
+        let exact = Limits {
+            bytes: head.len(),
+            headers: 2,
+            target: 4,
+        };
+        assert_eq!(check(head, &exact), Ok(()));
+        let bytes = exact.bytes - 1;
+        assert_eq!(
+            check(head, &Limits { bytes, ..exact }),
+            Err(Refused::TooLarge)
+        );
+        let (headers, target) = (1, 3);
+        assert_eq!(
+            check(head, &Limits { headers, ..exact }),
+            Err(Refused::TooManyHeaders)
+        );
+        assert_eq!(
+            check(head, &Limits { target, ..exact }),
+            Err(Refused::TargetTooLong)
+        );
+    }
+
+    #[test]
+    fn of_a_head_that_is_too_large_the_target_is_blamed_when_it_is_too_long() {
+        let limits = Limits {
+            target: 4,
+            ..Limits::default()
+        };
+        for (head, refused) in [
+            ("GET /abcd", Refused::TargetTooLong),
+            ("GET /abcd HTTP/1.1\r\nX: y", Refused::TargetTooLong),
+            ("GET /abc HTTP/1.1\r\nX: /abcdef y", Refused::TooLarge),
+            ("GET", Refused::TooLarge),
+            ("", Refused::TooLarge),
+        ] {
+            assert_eq!(too_large(head.as_bytes(), &limits), refused, "{head:?}");
+        }
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(head in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = check(&head);
+            let _ = check(&head, &Limits::default());
         }
     }
 }

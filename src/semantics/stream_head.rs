@@ -15,7 +15,7 @@ use http::request::Parts;
 use http::{Method, Uri};
 
 use super::authority::Authority;
-use super::head::{LIMIT, MAX_HEADERS, Refused, is_length};
+use super::head::{Limits, Refused, is_length};
 
 /// The names that speak of a connection, besides those that the `http` crate has constants for.
 const OF_CONNECTIONS: [&str; 2] = ["keep-alive", "proxy-connection"];
@@ -27,12 +27,19 @@ const OVERHEAD: usize = 32;
 ///
 /// # Errors
 /// The first reason to refuse it.
-pub fn translate(parts: &mut Parts) -> Result<(), Refused> {
+pub fn translate(parts: &mut Parts, limits: &Limits) -> Result<(), Refused> {
     if parts.method == Method::CONNECT {
         return Err(Refused::Tunnel);
     }
-    if parts.headers.len() > MAX_HEADERS || length(parts) > LIMIT {
+    if parts.headers.len() > limits.headers {
         return Err(Refused::TooManyHeaders);
+    }
+    let target_bytes = parts.uri.path_and_query().map(|path| path.as_str().len());
+    if target_bytes.is_some_and(|bytes| bytes > limits.target) {
+        return Err(Refused::TargetTooLong);
+    }
+    if length(parts) > limits.bytes {
+        return Err(Refused::TooLarge);
     }
     let host = host(parts)?;
     let target = target(parts)?;

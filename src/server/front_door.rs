@@ -19,6 +19,7 @@ use super::bind::Bound;
 use super::connection::{Connection, Socket};
 use super::connections::Connections;
 use super::protocol::{self, Agreed};
+use super::room::{Room, Seat, Seats};
 use super::tls::{self, Terminator, TlsStream};
 use crate::config::Protocols;
 use crate::proxy::HttpProxy;
@@ -33,6 +34,7 @@ pub(super) struct FrontDoor {
     listeners: Vec<Bound>,
     proxy: Arc<HttpProxy>,
     connections: Arc<Connections>,
+    seats: Arc<Seats>,
     stopping: ShutdownWatch,
     threads: usize,
 }
@@ -42,6 +44,7 @@ impl FrontDoor {
         listeners: Vec<Bound>,
         proxy: Arc<HttpProxy>,
         connections: Arc<Connections>,
+        seats: Arc<Seats>,
         stopping: ShutdownWatch,
         threads: usize,
     ) -> Self {
@@ -49,6 +52,7 @@ impl FrontDoor {
             listeners,
             proxy,
             connections,
+            seats,
             stopping,
             threads,
         }
@@ -70,7 +74,9 @@ impl ServiceWithDependents for FrontDoor {
                 // It ends with the runtime.
                 tokio::spawn(tls::watch(Arc::clone(&bound.name), Arc::clone(terminator)));
             }
+            let limit = bound.settings.limits.connections;
             let listener = Arc::new(Listener {
+                room: Room::new(&bound.name, limit, Arc::clone(&self.seats)),
                 name: bound.name,
                 settings: bound.settings,
                 tls: bound.tls,
@@ -108,6 +114,7 @@ struct Listener {
     protocols: Protocols,
     proxy: Arc<HttpProxy>,
     connections: Arc<Connections>,
+    room: Room,
     stopping: ShutdownWatch,
 }
 
@@ -119,24 +126,29 @@ impl Listener {
         }
         let mut stopping = self.stopping.clone();
         loop {
+            let seat = tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+                seat = self.room.seat() => seat,
+            };
             let accepted = tokio::select! {
                 biased;
                 _ = stopping.wait_for(|stopping| *stopping) => return,
                 accepted = socket.accept() => accepted,
             };
             match accepted {
-                Ok((client, peer)) => self.welcome(client, peer),
+                Ok((client, peer)) => self.welcome(client, peer, seat),
                 Err(error) => self.accept_failed(&error).await,
             }
         }
     }
 
-    fn welcome(self: &Arc<Self>, client: TcpStream, peer: SocketAddr) {
+    fn welcome(self: &Arc<Self>, client: TcpStream, peer: SocketAddr, seat: Seat) {
         // Counted before the task exists, so that a shutdown does not miss it.
         let open = self.connections.begin();
         let listener = Arc::clone(self);
         tokio::spawn(async move {
-            let _open = open;
+            let _open = (open, seat);
             if let Err(unserved) = listener.serve(client, peer).await {
                 unserved.tell(&listener.name, peer);
             }

@@ -31,6 +31,7 @@ pub(crate) async fn serve<S: Socket>(
     mut connection: Box<Connection<S>>,
     mut shutdown: ShutdownWatch,
 ) {
+    let mut served: u32 = 0;
     loop {
         let read = tokio::select! {
             biased;
@@ -42,12 +43,17 @@ pub(crate) async fn serve<S: Socket>(
             Head::Closed => return,
             Head::Refused(status) => return refuse(connection, status).await,
         };
-        if let Err(refused) = head::check(&head) {
+        let limits = connection.facts().settings.limits;
+        if let Err(refused) = head::check(&head, &limits.head) {
             return refuse(connection, refused.status()).await;
         }
         connection.start_message(head.len(), framing::request_body(&head));
         // Boxed, so that an idle connection does not hold the space of a request's future.
-        match Box::pin(serve_one(&proxy, connection, &shutdown, head)).await {
+        served = served.saturating_add(1);
+        let is_last = limits
+            .requests_per_connection
+            .is_some_and(|most| served >= most);
+        match Box::pin(serve_one(&proxy, connection, &shutdown, head, is_last)).await {
             Some(kept) => connection = kept,
             None => return,
         }
@@ -94,15 +100,16 @@ async fn read_rest_of_head<S: Socket>(connection: &mut Connection<S>) -> Head {
 }
 
 fn take_head<S: Socket>(connection: &mut Connection<S>) -> Option<Head> {
+    let limits = connection.facts().settings.limits.head;
     let unread = connection.unread();
     // Empty lines before a request are to be ignored (RFC 9112 §2.2).
     while unread.starts_with(b"\r\n") {
         unread.advance(2);
     }
     match framing::head_length(unread) {
-        Some(length) if length <= head::LIMIT => Some(Head::Complete(unread.split_to(length))),
-        None if unread.len() <= head::LIMIT => None,
-        _ => Some(Head::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)),
+        Some(length) if length <= limits.bytes => Some(Head::Complete(unread.split_to(length))),
+        None if unread.len() <= limits.bytes => None,
+        _ => Some(Head::Refused(head::too_large(unread, &limits).status())),
     }
 }
 
@@ -111,11 +118,15 @@ async fn serve_one<S: Socket>(
     connection: Box<Connection<S>>,
     shutdown: &ShutdownWatch,
     head: BytesMut,
+    is_last: bool,
 ) -> Option<Box<Connection<S>>> {
     let facts = Arc::clone(connection.facts());
     let mut session = ServerSession::new_http1(connection);
     // The head is here, so that this is only what the answer may be told of.
     session.set_keepalive(Some(KEEPALIVE));
+    if is_last {
+        session.set_keepalive_reuses_remaining(Some(0));
+    }
     session.set_connection_user_context(Some(Box::new(facts)));
     session.set_pipelined_prefix(head);
     let (stream, _) = proxy.process_new_http(session, shutdown).await?.consume();

@@ -7,6 +7,7 @@
 //! - `bind`: sockets, before anything else
 //! - `authorities`: whether those of the system can be read
 //! - `front_door`: accept, and one task for each connection
+//! - `room`: how many connections there may be
 //! - `tls`: certificates and handshakes
 //! - `connection`, `http1`: what a connection is to Pingora, and the requests on it
 //! - `protocol`, `http2`: which version of HTTP a client speaks, and HTTP/2
@@ -22,6 +23,7 @@ mod front_door;
 mod http1;
 mod http2;
 mod protocol;
+mod room;
 mod shutdown;
 mod tls;
 
@@ -44,6 +46,7 @@ use crate::upstream::Resolver;
 use background::Background;
 use connections::Connections;
 use front_door::FrontDoor;
+use room::Seats;
 use shutdown::Shutdown;
 
 /// The access log has this long to write its last lines.
@@ -72,6 +75,11 @@ pub fn run(config: Checked<Config>) -> Result<(), Failed> {
     for warning in config.warnings(clock.wall()) {
         log::warn!("{warning}");
     }
+    let kept = config
+        .upstreams
+        .iter()
+        .map(|upstream| upstream.connections.keepalive);
+    let seats = Seats::of_process(kept.sum());
     let listeners = bind::all(&config.listeners).map_err(Failed)?;
     authorities::check(&config)?;
     let access_log = AccessLog::open(&config.access_log, Arc::clone(&clock))
@@ -105,6 +113,7 @@ pub fn run(config: Checked<Config>) -> Result<(), Failed> {
         listeners,
         proxy,
         Arc::clone(&connections),
+        seats,
         stopping,
         threads,
     );

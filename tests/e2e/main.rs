@@ -26,6 +26,7 @@ mod health_grpc;
 mod http1;
 mod http2;
 mod keys;
+mod listener_limits;
 mod listener_timeouts;
 mod names;
 mod names_that_change;

@@ -11,7 +11,7 @@ fn get(uri: &str) -> Builder {
 
 fn translated(request: Builder) -> Result<Parts, Refused> {
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
-    translate(&mut parts).map(|()| parts)
+    translate(&mut parts, &Limits::default()).map(|()| parts)
 }
 
 fn verdict(request: Builder) -> Result<(), Refused> {
@@ -107,12 +107,14 @@ fn a_length_that_can_be_read_in_two_ways_is_refused() {
 fn a_tunnel_and_a_large_head_have_answers_of_their_own() {
     let tunnel = get("a.test:443").method("CONNECT");
     assert_eq!(verdict(tunnel), Err(Refused::Tunnel));
-    let many = (0..=MAX_HEADERS).fold(get("http://a.test/"), |request, index| {
+    let many = (0..=Limits::default().headers).fold(get("http://a.test/"), |request, index| {
         request.header(format!("x-{index}"), "y")
     });
     assert_eq!(verdict(many), Err(Refused::TooManyHeaders));
-    let large = get("http://a.test/").header("x", "y".repeat(LIMIT));
-    assert_eq!(verdict(large), Err(Refused::TooManyHeaders));
+    let large = get("http://a.test/").header("x", "y".repeat(Limits::default().bytes));
+    assert_eq!(verdict(large), Err(Refused::TooLarge));
+    let far = format!("http://a.test/{}", "x".repeat(Limits::default().target));
+    assert_eq!(verdict(get(&far)), Err(Refused::TargetTooLong));
 }
 
 #[test]
@@ -136,7 +138,7 @@ proptest! {
         let request = Request::builder().method(method.as_str()).uri(path).header(HOST, host);
         let Ok(request) = request.body(()) else { return Ok(()) };
         let (mut parts, ()) = request.into_parts();
-        if translate(&mut parts).is_ok() {
+        if translate(&mut parts, &Limits::default()).is_ok() {
             prop_assert_eq!(parts.headers.get_all(HOST).iter().count(), 1);
             prop_assert!(parts.uri.authority().is_none());
             let target = parts.uri.to_string();

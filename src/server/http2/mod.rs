@@ -64,7 +64,8 @@ pub(super) async fn serve<S: Socket>(
         proxy_digest: None,
         socket_digest: connection.get_socket_digest(),
     });
-    let handshake = settings().handshake(connection);
+    let limits = facts.settings.limits;
+    let handshake = settings(&limits.head).handshake(connection);
     let connection = match timeout(facts.settings.timeouts.header, handshake).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return log::debug!("{}: no HTTP/2: {error}", facts.peer),
@@ -78,15 +79,16 @@ pub(super) async fn serve<S: Socket>(
         shutdown,
         streams: JoinSet::new(),
         patience: Patience::default(),
+        requests: 0,
         is_leaving: false,
     };
     serving.run().await;
 }
 
 /// Where `h2`'s own limits are (resets by us, resets not yet seen here, small frames), they stay.
-fn settings() -> Builder {
+fn settings(limits: &head::Limits) -> Builder {
     let mut settings = Builder::new();
-    let limit = u32::try_from(head::LIMIT).unwrap_or(u32::MAX);
+    let limit = u32::try_from(limits.bytes).unwrap_or(u32::MAX);
     settings
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(limit)
@@ -106,6 +108,8 @@ struct Serving<S: Socket> {
     /// One task for each request; whether its client gave it up.
     streams: JoinSet<bool>,
     patience: Patience,
+    /// So many have come.
+    requests: u32,
     /// The client was told that the connection ends.
     is_leaving: bool,
 }
@@ -168,9 +172,14 @@ impl<S: Socket> Serving<S> {
     }
 
     fn accept(&mut self, request: Request<RecvStream>, response: SendResponse<Bytes>) {
+        self.requests = self.requests.saturating_add(1);
+        let most = self.facts.settings.limits.requests_per_connection;
+        if most.is_some_and(|most| self.requests >= most) && !self.is_leaving {
+            self.leave();
+        }
         let (mut head, body) = request.into_parts();
         let head_bytes = stream_head::length(&head);
-        if let Err(refused) = stream_head::translate(&mut head) {
+        if let Err(refused) = stream_head::translate(&mut head, &self.facts.settings.limits.head) {
             self.refuse(refused.status(), response);
             return;
         }

@@ -9,6 +9,7 @@ use crate::support::{evenkeel, example, output_of, write_file};
 const FILE: &str = "listeners:
   - { name: public, address: 0.0.0.0:8080 }
   - { name: inside, address: 127.0.0.1:9090, filters: [{ ip_access: { deny: [192.0.2.66] } }] }
+  - { name: small, address: 127.0.0.1:9191, limits: { body_bytes: 1KiB, uri_bytes: 20 } }
 trusted_proxies: [10.0.0.0/8]
 filters:
   - request_headers: { set: { X-Site: $host } }
@@ -96,6 +97,30 @@ fn explain_tells_a_person_the_whole_way_of_a_request() {
         .collect();
     assert_eq!(picked.len(), 1, "{text}");
     assert!(text.contains("next, if that fails"), "{text}");
+}
+
+#[test]
+fn explain_holds_a_request_to_the_limits_of_its_listener() {
+    let url = "POST http://shop.test:9191/";
+    let told = json(&[url, "-H", "Content-Length: 1025"]);
+    let step = &told["filters"][0];
+    assert_eq!(
+        (&step["place"], &step["name"], &step["answered"]),
+        (
+            &"listeners[2].limits".into(),
+            &"body_bytes".into(),
+            &413.into()
+        )
+    );
+    assert_eq!(told["status"], 413);
+    assert_eq!(
+        json(&[url, "-H", "Content-Length: 1024"])["upstream"],
+        "web"
+    );
+    let long = format!("{url}a-path-of-21-letters");
+    let told = json(&[&long]);
+    assert_eq!(told["status"], 414);
+    assert_eq!(told["because"], "The request's target is too long.");
 }
 
 #[test]

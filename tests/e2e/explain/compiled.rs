@@ -8,6 +8,7 @@ use evenkeel::explain::Question;
 use evenkeel::filter::{Facts, Passage, RequestHead, Verdict, example};
 use evenkeel::route::{Precedence, Table};
 use evenkeel::runtime::Action;
+use evenkeel::semantics::head;
 use evenkeel::upstream::{Admission, Applicant};
 use fastrand::Rng;
 use pingora_http::RequestHeader;
@@ -35,8 +36,8 @@ fn oracles(seed: u64) -> impl Iterator<Item = (Rng, Oracle)> {
     })
 }
 
-fn head(sent: &Sent) -> Option<RequestHeader> {
-    evenkeel::semantics::head::check(sent.head.as_bytes()).ok()?;
+fn head_of(sent: &Sent) -> Option<RequestHeader> {
+    head::check(sent.head.as_bytes(), &head::Limits::default()).ok()?;
     let mut lines = [httparse::EMPTY_HEADER; 100];
     let mut parsed = httparse::Request::new(&mut lines);
     parsed.parse(sent.head.as_bytes()).ok()?;
@@ -57,7 +58,7 @@ fn mismatches(
     let mut count = 0;
     for (mut random, oracle) in oracles(7).take(files) {
         for _ in 0..requests {
-            let Some(head) = head(&sent(&mut random)) else {
+            let Some(head) = head_of(&sent(&mut random)) else {
                 continue;
             };
             let host = decision::host(&head);
@@ -137,7 +138,7 @@ fn agrees(oracle: &Oracle, sent: &Sent, what: &str) {
         port: Some(80),
         is_tls: None,
     });
-    let Some(head) = head(sent) else {
+    let Some(head) = head_of(sent) else {
         assert_eq!(explained.status, Some(400), "{what}");
         return;
     };

@@ -16,6 +16,8 @@ rows! {
     pausing_for_long = "the client pauses within its request's body, for longer than timeouts.response and timeouts.read",
     stopping = "the client sends nothing of its request's body for the listener's timeouts.body",
     taking_nothing = "the client takes nothing of its answer for the listener's timeouts.write",
+    too_large = "the request's body is larger than the listener's limits.body_bytes",
+    growing = "the request's chunked body grows larger than the listener's limits.body_bytes",
     bad_chunk = "the request's body has a chunk whose size is no number",
     no_route = "no route takes the request",
 }
@@ -136,6 +138,21 @@ fn taking_nothing() -> Scenario {
             let mut client = visit.connect();
             client.send(visit.head(""));
             logged(visit.proxy, visit.target);
+            see(&mut client)
+        })
+}
+
+fn too_large() -> Scenario {
+    let scenario = Scenario::of(Backend::hanging()).listener("limits: { body_bytes: 4 }");
+    scenario.client(ask)
+}
+
+fn growing() -> Scenario {
+    Scenario::of(Backend::hanging())
+        .listener("limits: { body_bytes: 4 }")
+        .client(|visit| {
+            let mut client = visit.connect();
+            client.send(visit.head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n");
             see(&mut client)
         })
 }

@@ -12,8 +12,9 @@ rows! {
     length_and_chunks = "the request has a length and is chunked",
     unknown_coding = "the request's transfer coding is unknown",
     other_authority = "the request's target contradicts its Host",
-    too_large = "the request's head is larger than 32 KiB",
-    too_many_lines = "the request has more than 100 header lines",
+    too_large = "the request's head is larger than the listener's limits.header_bytes",
+    too_many_lines = "the request has more header lines than the listener's limits.headers",
+    too_long = "the request's target is longer than the listener's limits.uri_bytes",
     tunnel = "the request's method is CONNECT",
     slow = "the request's head takes longer than the listener's timeouts.header",
 }
@@ -62,6 +63,14 @@ fn too_large() -> Scenario {
 
 fn too_many_lines() -> Scenario {
     refused(|visit| visit.head(&"X-More: yes\r\n".repeat(100)))
+}
+
+fn too_long() -> Scenario {
+    refused(|visit| {
+        visit
+            .head("")
+            .replacen(" HTTP", &format!("?{} HTTP", "x".repeat(16 * 1024)), 1)
+    })
 }
 
 fn tunnel() -> Scenario {

@@ -139,3 +139,40 @@ fn sigterm_closes_idle_connections() {
     assert!(idle.ended().is_none());
     assert_eq!(proxy.end().code(), Some(0));
 }
+
+#[test]
+fn the_limits_and_timeouts_of_a_listener_hold_for_http2_too() {
+    // Seen failing with the limits of HTTP/1 alone.
+    let proxy = Proxy::start(
+        "listeners:\n  - address: 127.0.0.1:0\n    limits: { header_bytes: 2KiB, headers: 5, uri_bytes: 100, body_bytes: 10, requests_per_connection: 5 }\n    \
+         timeouts: { idle: 400ms }\nroutes:\n  - respond: { status: 200, body: fine }\n",
+    );
+    let mut client = Http2Client::connect(proxy.address());
+    let long = format!("/{}", "x".repeat(100));
+    assert_eq!(client.get(&long).status, 414);
+    let many = (0..8).fold(request("GET", "/"), |mut request, index| {
+        let name: http::HeaderName = format!("x-{index}").parse().unwrap();
+        request.headers_mut().insert(name, "y".parse().unwrap());
+        request
+    });
+    assert_eq!(client.send(many).answer().status, 431);
+    let mut large = request("GET", "/");
+    large
+        .headers_mut()
+        .insert("x-large", "y".repeat(3 * 1024).parse().unwrap());
+    assert_eq!(client.send(large).answer().status, 431);
+    assert_eq!(
+        client.ask(request("POST", "/"), "more than ten").status,
+        413
+    );
+    assert_eq!(client.get("/").status, 200);
+    assert!(!client.is_told_to_leave());
+    // The last one that the connection may have.
+    assert_eq!(client.get("/").status, 200);
+    eventually("the client is told to leave", || client.is_told_to_leave());
+    let mut idle = Http2Client::connect(proxy.address());
+    assert_eq!(idle.get("/").status, 200);
+    eventually("an idle client is told to leave", || {
+        idle.is_told_to_leave()
+    });
+}
