@@ -7,6 +7,7 @@
 mod address;
 mod overlap;
 mod path_group;
+mod proxy_protocol;
 mod route;
 mod upstream;
 
@@ -25,6 +26,7 @@ pub(super) fn check(file: File, reader: &mut Reader<'_>) -> Option<Config> {
     let names = Names::new(&file);
     address::listeners(&file, reader);
     address::embedded_backends(&file, reader);
+    proxy_protocol::believed(&file, reader);
     path_group::known(&file, reader);
     let entries = file.routes.0;
     let places: Vec<Option<Place>> = entries.iter().map(|entry| entry.place.clone()).collect();

@@ -5,6 +5,7 @@ use super::listener_limits::{ListenerLimits, ListenerLimitsEntry};
 use super::listener_timeouts::{ListenerTimeouts, ListenerTimeoutsEntry};
 use super::listener_tls::{ListenerTls, ListenerTlsEntry};
 use super::protocols::Protocols;
+use super::proxy_protocol::ProxyProtocol;
 use super::read::Word;
 use super::reader::Reader;
 use super::schema;
@@ -26,6 +27,8 @@ pub struct Listener {
     pub protocols: Protocols,
     /// How TLS is spoken on it; without it, clients speak in the clear.
     pub tls: Option<ListenerTls>,
+    /// Whether proxies in front say who a client is.
+    pub proxy_protocol: ProxyProtocol,
     /// How long clients are waited for.
     pub timeouts: ListenerTimeouts,
     /// How much they may send, and how many of them there may be.
@@ -46,6 +49,8 @@ section! {
         pub(super) protocols: Protocols = Protocols::default(),
         /// TLS towards clients; without it they speak in the clear.
         pub(super) tls: Option<Spot<ListenerTlsEntry>>,
+        /// Whether connections of `trusted_proxies` may (`accept`) or must (`require`) begin with a header of the PROXY protocol, which then says who the client is; `require` lets nobody else in.
+        pub(super) proxy_protocol: Spot<ProxyProtocol> = Spot::default_value(ProxyProtocol::Off),
         /// How long clients are waited for.
         pub(super) timeouts: ListenerTimeoutsEntry,
         /// How much clients may send, and how many of them there may be.
@@ -71,6 +76,7 @@ impl ListenerEntry {
         let timeouts = self.timeouts.clone().build(self.tls.is_some(), reader);
         let limits = self.limits.clone().build(reader);
         Some(Listener {
+            proxy_protocol: self.proxy_protocol.value,
             timeouts,
             limits,
             address: self.address(),

@@ -13,7 +13,6 @@ pub(super) const NOT_BUILT: &[&str] = &[
     "admin",
     "server.user",
     "server.upgrade_socket",
-    "listeners[].proxy_protocol",
     "upstreams.*.connections.http2_streams",
     "upstreams.*.protocol",
 ];

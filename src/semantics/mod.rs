@@ -36,6 +36,7 @@ pub mod headers;
 pub mod hop_by_hop;
 pub mod location;
 pub mod path;
+pub mod proxy_protocol;
 pub mod request_id;
 pub mod rfc7239;
 pub mod stream_head;

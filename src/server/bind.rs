@@ -11,7 +11,7 @@ use std::sync::Arc;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::tls::Terminator;
-use crate::config::{Listener, Protocols};
+use crate::config::{Listener, Protocols, ProxyProtocol};
 use crate::proxy::connection::ListenerSettings;
 
 /// Connections that may wait to be accepted; the kernel cuts it to its own limit (`net.core.somaxconn`).
@@ -22,6 +22,7 @@ const BACKLOG: i32 = 4096;
 pub(super) struct Bound {
     pub(super) name: Arc<str>,
     pub(super) settings: Arc<ListenerSettings>,
+    pub(super) proxy_protocol: ProxyProtocol,
     pub(super) socket: TcpListener,
     pub(super) protocols: Protocols,
     pub(super) tls: Option<Arc<Terminator>>,
@@ -42,6 +43,7 @@ pub(super) fn all(listeners: &[Listener]) -> Result<Vec<Bound>, String> {
             (Ok(socket), Ok(tls)) => bound.push(Bound {
                 name: listener.name.as_str().into(),
                 settings: Arc::new(listener.into()),
+                proxy_protocol: listener.proxy_protocol,
                 socket,
                 protocols: listener.protocols,
                 tls: tls.map(Arc::new),

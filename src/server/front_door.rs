@@ -18,12 +18,14 @@ use tokio::time::timeout;
 use super::bind::Bound;
 use super::connection::{Connection, Socket};
 use super::connections::Connections;
+use super::introduction::{Introduced, Unknown, introduce};
 use super::protocol::{self, Agreed};
 use super::room::{Room, Seat, Seats};
 use super::tls::{self, Terminator, TlsStream};
-use crate::config::Protocols;
+use crate::config::{Protocols, ProxyProtocol};
 use crate::proxy::HttpProxy;
 use crate::proxy::connection::{ConnectionFacts, ListenerSettings, Stall, TlsFacts};
+use crate::runtime::Live;
 use crate::tls::Chooser;
 
 /// After an error that will not go away by itself (no descriptors left), accepting rests this long.
@@ -33,6 +35,7 @@ const REST: Duration = Duration::from_millis(100);
 pub(super) struct FrontDoor {
     listeners: Vec<Bound>,
     proxy: Arc<HttpProxy>,
+    live: Arc<Live>,
     connections: Arc<Connections>,
     seats: Arc<Seats>,
     stopping: ShutdownWatch,
@@ -43,6 +46,7 @@ impl FrontDoor {
     pub(super) fn new(
         listeners: Vec<Bound>,
         proxy: Arc<HttpProxy>,
+        live: Arc<Live>,
         connections: Arc<Connections>,
         seats: Arc<Seats>,
         stopping: ShutdownWatch,
@@ -51,6 +55,7 @@ impl FrontDoor {
         Self {
             listeners,
             proxy,
+            live,
             connections,
             seats,
             stopping,
@@ -81,6 +86,8 @@ impl ServiceWithDependents for FrontDoor {
                 settings: bound.settings,
                 tls: bound.tls,
                 protocols: bound.protocols,
+                proxy_protocol: bound.proxy_protocol,
+                live: Arc::clone(&self.live),
                 proxy: Arc::clone(&self.proxy),
                 connections: Arc::clone(&self.connections),
                 stopping: self.stopping.clone(),
@@ -112,6 +119,8 @@ struct Listener {
     settings: Arc<ListenerSettings>,
     tls: Option<Arc<Terminator>>,
     protocols: Protocols,
+    proxy_protocol: ProxyProtocol,
+    live: Arc<Live>,
     proxy: Arc<HttpProxy>,
     connections: Arc<Connections>,
     room: Room,
@@ -149,42 +158,73 @@ impl Listener {
         let listener = Arc::clone(self);
         tokio::spawn(async move {
             let _open = (open, seat);
-            if let Err(unserved) = listener.serve(client, peer).await {
-                unserved.tell(&listener.name, peer);
-            }
+            listener.serve(client, peer).await;
         });
     }
 
     /// Serves a client until one of the two has had enough.
-    async fn serve(&self, client: TcpStream, peer: SocketAddr) -> Result<(), Unserved> {
+    async fn serve(&self, mut client: TcpStream, peer: SocketAddr) {
         // What fails here fails because the client is gone already.
         let Ok(local) = client.set_nodelay(true).and_then(|()| client.local_addr()) else {
-            return Ok(());
+            return;
         };
-        let digest = digest(&client, local, peer);
+        let introduced = match self.proxy_protocol {
+            ProxyProtocol::Off => Introduced::as_connected(peer),
+            // Boxed, so that what is over soon does not take space for as long as the connection is there.
+            _ => match Box::pin(self.introduce(&mut client, peer)).await {
+                Ok(introduced) => introduced,
+                Err(unserved) => return unserved.tell(&self.name, peer),
+            },
+        };
+        let Introduced { peer, unread } = introduced;
+        let ends = Ends {
+            peer,
+            local,
+            digest: digest(&client, local, peer),
+        };
         match &self.tls {
-            None => self.serve_over(client, peer, local, digest, None).await,
+            None => self.serve_over(client, ends, unread, None).await,
             // Boxed, so that a connection in the clear does not hold the space for TLS.
             Some(terminator) => {
-                Box::pin(self.serve_tls(terminator, client, peer, local, digest)).await?;
+                let served = Box::pin(self.serve_tls(terminator, client, ends, &unread)).await;
+                if let Err(unserved) = served {
+                    unserved.tell(&self.name, peer);
+                }
             }
         }
-        Ok(())
+    }
+
+    /// Learns who the client is where proxies in front say so.
+    async fn introduce(
+        &self,
+        client: &mut TcpStream,
+        peer: SocketAddr,
+    ) -> Result<Introduced, Unserved> {
+        let is_trusted = self.live.snapshot().trusted_proxies.contains(peer.ip());
+        let mut stopping = self.stopping.clone();
+        tokio::select! {
+            introduced = introduce(client, peer, is_trusted, self.proxy_protocol) => {
+                introduced.map_err(Unserved::Unknown)
+            }
+            _ = stopping.wait_for(|stopping| *stopping) => Err(Unserved::Stopping),
+        }
     }
 
     async fn serve_tls(
         &self,
         terminator: &Terminator,
         client: TcpStream,
-        peer: SocketAddr,
-        local: SocketAddr,
-        digest: Arc<SocketDigest>,
+        ends: Ends,
+        unread: &[u8],
     ) -> Result<(), Unserved> {
+        // No record of TLS begins like a header of the PROXY protocol.
+        if !unread.is_empty() {
+            return Err(Unserved::Unknown(Unknown::Absent));
+        }
         let (stream, chooser) = Box::pin(self.shake_hands(terminator, client)).await?;
         let facts = Arc::new(tls::session(&stream, chooser));
         let tls = (facts, tls::agreed(&stream));
-        self.serve_over(stream, peer, local, digest, Some(tls))
-            .await;
+        self.serve_over(stream, ends, Vec::new(), Some(tls)).await;
         Ok(())
     }
 
@@ -208,17 +248,16 @@ impl Listener {
     async fn serve_over<S: Socket>(
         &self,
         socket: S,
-        peer: SocketAddr,
-        local: SocketAddr,
-        digest: Arc<SocketDigest>,
+        ends: Ends,
+        unread: Vec<u8>,
         tls: Option<(Arc<TlsFacts>, Agreed)>,
     ) {
         let (tls, agreed) = tls.unzip();
         let facts = ConnectionFacts {
             listener: Arc::clone(&self.name),
             settings: Arc::clone(&self.settings),
-            local,
-            peer,
+            local: ends.local,
+            peer: ends.peer,
             tls,
             descriptor: Connection::<S>::descriptor,
             stall: Stall::default(),
@@ -226,7 +265,8 @@ impl Listener {
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
         };
-        let connection = Box::new(Connection::new(socket, Arc::new(facts), digest));
+        let mut connection = Box::new(Connection::new(socket, Arc::new(facts), ends.digest));
+        connection.unread().extend_from_slice(&unread);
         let (proxy, stopping) = (Arc::clone(&self.proxy), self.stopping.clone());
         protocol::serve(proxy, connection, stopping, self.protocols, agreed).await;
     }
@@ -243,8 +283,17 @@ impl Listener {
     }
 }
 
+/// The two ends of a connection.
+struct Ends {
+    peer: SocketAddr,
+    local: SocketAddr,
+    digest: Arc<SocketDigest>,
+}
+
 /// Why a client was not served.
 enum Unserved {
+    /// It is not known who it is.
+    Unknown(Unknown),
     /// TLS did not come about.
     Handshake(io::Error),
     /// TLS did not come about in time.
@@ -257,12 +306,16 @@ impl Unserved {
     /// A client that just goes away, as port scanners do, is only told of to whoever asks for it.
     fn tell(&self, listener: &str, peer: SocketAddr) {
         match self {
+            Self::Unknown(Unknown::Gone) => {
+                log::debug!("{listener}: {peer}: no PROXY protocol: it went away");
+            }
+            Self::Unknown(why) => log::info!("{listener}: {peer}: no PROXY protocol: {why}"),
             Self::Handshake(error) => match tls::why(error) {
                 Some(why) => log::info!("{listener}: {peer}: no TLS: {why}"),
                 None => log::debug!("{listener}: {peer}: no TLS: it went away"),
             },
             Self::TooSlow => log::info!("{listener}: {peer}: no TLS: the handshake took too long"),
-            Self::Stopping => log::debug!("{listener}: {peer}: no TLS: the process is ending"),
+            Self::Stopping => log::debug!("{listener}: {peer}: not served: the process is ending"),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! - `authorities`: whether those of the system can be read
 //! - `front_door`: accept, and one task for each connection
 //! - `room`: how many connections there may be
+//! - `introduction`: the PROXY protocol
 //! - `tls`: certificates and handshakes
 //! - `connection`, `http1`: what a connection is to Pingora, and the requests on it
 //! - `protocol`, `http2`: which version of HTTP a client speaks, and HTTP/2
@@ -22,6 +23,7 @@ mod connections;
 mod front_door;
 mod http1;
 mod http2;
+mod introduction;
 mod protocol;
 mod room;
 mod shutdown;
@@ -108,10 +110,11 @@ pub fn run(config: Checked<Config>) -> Result<(), Failed> {
     let proxy = Arc::new(pingora_proxy::http_proxy(&server.configuration, proxy));
 
     let connections = Arc::new(Connections::default());
-    let background = server.add_service(Background::new(embedded, live));
+    let background = server.add_service(Background::new(embedded, Arc::clone(&live)));
     let front_door = FrontDoor::new(
         listeners,
         proxy,
+        live,
         Arc::clone(&connections),
         seats,
         stopping,

@@ -64,9 +64,12 @@ enum Spoken {
 /// Reads until it is clear what the client speaks; what was read stays unread for whoever serves it.
 async fn listen<S: Socket>(connection: &mut Connection<S>) -> Spoken {
     let timeouts = connection.facts().settings.timeouts;
-    match timeout(timeouts.idle, connection.read_more()).await {
-        Ok(Ok(true)) => {}
-        Ok(Ok(false) | Err(_)) | Err(_) => return Spoken::Nothing,
+    // Something may have come behind the header of a proxy.
+    if connection.unread().is_empty() {
+        match timeout(timeouts.idle, connection.read_more()).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false) | Err(_)) | Err(_) => return Spoken::Nothing,
+        }
     }
     let rest = async {
         loop {

@@ -199,12 +199,13 @@ fn every_example_is_a_good_piece_of_a_file() {
     assert_none(&complaints);
 }
 
-/// The reference, with the upstreams that the page speaks of.
+/// The reference, with the upstreams and the proxies in front that the page speaks of.
 fn around() -> Value {
     let mut file = reference::reference();
     for name in ["stable", "canary"] {
         file["upstreams"][name] = json!({"backends": ["127.0.0.1:8001"]});
     }
+    file["trusted_proxies"] = json!(["10.0.0.0/8"]);
     file
 }
 

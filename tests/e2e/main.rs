@@ -34,6 +34,7 @@ mod outlier;
 mod own_program;
 mod path_groups;
 mod policies;
+mod proxy_protocol;
 mod queue;
 mod rate_limit;
 mod retries;

@@ -1,7 +1,7 @@
 //! A client that speaks TLS, and tells what the handshake came to.
 
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -97,7 +97,19 @@ impl TlsClient {
         address: SocketAddr,
         name: &str,
     ) -> io::Result<(Client, Greeting)> {
-        let mut socket = open(address)?;
+        self.greet(open(address)?, name)
+    }
+
+    /// The same over a connection on which these bytes are sent before anything else, one at a time.
+    pub(crate) fn connect_after(&self, bytes: &[u8], address: SocketAddr, name: &str) -> Client {
+        let mut socket = open(address).unwrap();
+        for byte in bytes {
+            socket.write_all(&[*byte]).unwrap();
+        }
+        self.greet(socket, name).unwrap().0
+    }
+
+    fn greet(&self, mut socket: TcpStream, name: &str) -> io::Result<(Client, Greeting)> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let config = Arc::clone(&self.config);
         let mut session = ClientConnection::new(config, name).map_err(io::Error::other)?;
