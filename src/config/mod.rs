@@ -9,6 +9,7 @@
 //! clock; the environment, and the files that the configuration names, come in as arguments.
 
 mod backend;
+mod backend_protocol;
 mod backend_tls;
 mod balance;
 mod block;
@@ -65,6 +66,7 @@ mod vocabulary;
 mod word;
 
 pub use backend::{Backend, BackendAddress, State};
+pub use backend_protocol::BackendProtocol;
 pub use backend_tls::{Tls, Trust};
 pub use balance::{Balance, Hash, HashKey, MaxLoad};
 pub use block::duration;

@@ -13,8 +13,6 @@ pub(super) const NOT_BUILT: &[&str] = &[
     "admin",
     "server.user",
     "server.upgrade_socket",
-    "upstreams.*.connections.http2_streams",
-    "upstreams.*.protocol",
 ];
 
 /// Keys that other programs have, and what says here what they would say.

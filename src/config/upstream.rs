@@ -1,6 +1,7 @@
 //! `upstreams`: named groups of backends, and how they are spoken to.
 
 use super::backend::{Backend, BackendAddress, BackendEntry};
+use super::backend_protocol::BackendProtocol;
 use super::backend_tls::{Tls, TlsEntry};
 use super::balance::Balance;
 use super::collection::AtLeastOne;
@@ -39,6 +40,8 @@ pub struct Upstream {
     pub timeouts: Timeouts,
     /// Connections that are kept for the next request.
     pub connections: Connections,
+    /// The version of HTTP that it is spoken to in.
+    pub protocol: BackendProtocol,
     /// How it is spoken to over TLS; without it, in the clear.
     pub tls: Option<Tls>,
     /// Requests that wait while every backend is full, if they may.
@@ -97,7 +100,9 @@ section! {
         /// How long each step towards a backend may take.
         pub(super) timeouts: Timeouts,
         /// Connections that are kept for the next request, shared by all threads.
-        pub(super) connections: Connections,
+        pub(super) connections: ConnectionsEntry,
+        /// The version of HTTP: `http1`, `http2`, or `auto` for what the handshake of TLS comes to. Without `tls`, `http2` is spoken without asking.
+        pub(super) protocol: Spot<BackendProtocol> = Spot::default_value(BackendProtocol::Http1),
         /// TLS towards the backends; `{}` switches it on, `off` is in the clear.
         pub(super) tls: Short<Option<Spot<TlsEntry>>>,
         /// Requests that wait while every backend is at its `max_requests`; `off` answers them 503 at once.
@@ -120,13 +125,25 @@ section! {
     }
 }
 
+/// Connections that are kept for the next request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// How long an unused connection is kept.
+    pub idle: Duration,
+    /// How many unused connections are kept at most.
+    pub keepalive: usize,
+    /// How many requests may be under way on one connection of HTTP/2.
+    pub http2_streams: usize,
+}
+
 section! {
     /// Connections that are kept for the next request.
-    #[derive(PartialEq, Eq)]
-    pub struct Connections {
+    pub(super) struct ConnectionsEntry {
         /// How long an unused connection is kept.
-        pub idle: Duration [MILLISECOND..=DAY] = Duration::from_secs(60),
+        pub(super) idle: Duration [MILLISECOND..=DAY] = Duration::from_secs(60),
         /// How many unused connections are kept at most, over all backends and threads.
-        pub keepalive: usize [1..=1_000_000] = 512,
+        pub(super) keepalive: usize [1..=1_000_000] = 512,
+        /// How many requests may be under way at once on one connection of HTTP/2; the backend may want fewer.
+        pub(super) http2_streams: Spot<usize> [1..=10_000] = Spot::default_value(100),
     }
 }

@@ -54,6 +54,8 @@ pub struct Rewritten {
     pub method: String,
     /// The request target.
     pub target: String,
+    /// The version of HTTP. What stands here is written as in HTTP/1; over HTTP/2, `Host` is `:authority`, and nothing is chunked.
+    pub version: &'static str,
     /// The header lines, in order, with the names in the case in which they are sent.
     pub headers: Vec<(String, String)>,
 }

@@ -16,7 +16,7 @@ use super::filters::{self, End, Place};
 use super::question::Question;
 use super::{engine, routes, upstream};
 use crate::clock::Clock;
-use crate::config::WrittenHeader;
+use crate::config::{BackendProtocol, WrittenHeader};
 use crate::decision::{self, Outgoing, Sender, Words};
 use crate::filter::{Facts, RequestHead, Touched};
 use crate::observe::record::{Record, Tls};
@@ -263,7 +263,13 @@ impl<'a> Journey<'a> {
             return Ok(());
         };
         if let Some(backend) = &look.picked {
-            told.request = Some(self.rewritten(route, backend, passed)?);
+            let mut request = self.rewritten(route, backend, passed)?;
+            request.version = match upstream.config().protocol {
+                BackendProtocol::Http1 => "HTTP/1.1",
+                BackendProtocol::Http2 => "HTTP/2",
+                BackendProtocol::Auto => "HTTP/2 or HTTP/1.1",
+            };
+            told.request = Some(request);
         }
         Ok(())
     }

@@ -22,7 +22,8 @@ impl Display for Explanation {
         }
         if let Some(request) = &self.request {
             writeln!(out, "\nthe backend gets")?;
-            writeln!(out, "    {} {} HTTP/1.1", request.method, request.target)?;
+            let (method, target) = (&request.method, &request.target);
+            writeln!(out, "    {method} {target} {}", request.version)?;
             for (name, value) in &request.headers {
                 writeln!(out, "    {name}: {value}")?;
             }

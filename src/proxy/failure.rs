@@ -4,6 +4,7 @@
 //! `Proxy-Status` header names (RFC 9209 §2.3), whose fault it was, and under which name `retry.on` has it. Pingora's own mapping is not
 //! used: it answers 502 for timeouts too.
 
+use h2::Reason;
 use http::StatusCode;
 use pingora_core::{Error, ErrorSource, ErrorType};
 
@@ -52,6 +53,10 @@ pub enum Failure {
     TlsAlert,
     /// The backend refused TLS with us when the request was on its way already.
     TlsLateAlert,
+    /// There is no HTTP/2 connection to the backend: it speaks HTTP/1, or takes no more requests on one that there was.
+    NoHttp2,
+    /// The backend, over HTTP/2, said of the request that it did nothing with it.
+    StreamRefused,
     /// This machine has no socket for the connection: no file descriptor, or no local port to this backend.
     NoSocket,
     /// The backend closed the connection before its answer had begun.
@@ -174,6 +179,8 @@ impl Failure {
             Self::TlsHandshake       => (502, "tls_protocol_error",        Backend, CONNECT, "There is no secure connection to the service."),
             Self::TlsAlert           => (502, "tls_alert_received",        Backend, CONNECT, "The service refused a secure connection."),
             Self::TlsLateAlert       => (502, "tls_alert_received",        Backend, RESET,   "The service refused a secure connection."),
+            Self::NoHttp2            => (502, "http_protocol_error",       Backend, CONNECT, "There is no HTTP/2 connection to the service."),
+            Self::StreamRefused      => (502, "connection_terminated",     Backend, CONNECT, "The service did not take the request."),
             Self::NoSocket           => (500, "proxy_internal_error",      Proxy,   CONNECT, "Something went wrong here."),
             Self::ConnectionReset    => (502, "connection_terminated",     Backend, RESET,   "The service closed the connection without an answer."),
             Self::ResponseTimeout    => (504, "http_response_timeout",     Backend, TIMEOUT, "The service did not answer in time."),
@@ -214,8 +221,8 @@ impl Failure {
     /// What a failure to connect to a backend means.
     pub fn of_connecting(error: &Error) -> Self {
         use ErrorType::{
-            BindError, ConnectRefused, ConnectTimedout, ConnectionClosed, InternalError,
-            InvalidCert, SocketError, TLSHandshakeFailure, TLSHandshakeTimedout,
+            BindError, ConnectRefused, ConnectTimedout, ConnectionClosed, H2Error, HandshakeError,
+            InternalError, InvalidCert, SocketError, TLSHandshakeFailure, TLSHandshakeTimedout,
         };
         if let Some(refusal) = Refusal::of(error) {
             return match refusal.kind {
@@ -228,6 +235,7 @@ impl Failure {
             ConnectTimedout | TLSHandshakeTimedout => Self::ConnectionTimeout,
             ConnectRefused | ConnectionClosed => Self::ConnectionRefused,
             TLSHandshakeFailure | InvalidCert => Self::TlsHandshake,
+            HandshakeError | H2Error => Self::NoHttp2,
             SocketError | BindError | InternalError => Self::NoSocket,
             _ => Self::Unreachable,
         }
@@ -264,8 +272,26 @@ impl Failure {
         }
     }
 
+    /// What an error of HTTP/2 means that came before the answer (RFC 9113 §7, §8.7).
+    fn of_stream(error: &h2::Error) -> Self {
+        match error.reason() {
+            Some(Reason::HTTP_1_1_REQUIRED) => Self::NoHttp2,
+            Some(Reason::REFUSED_STREAM) if error.is_remote() => Self::StreamRefused,
+            Some(Reason::NO_ERROR) if error.is_go_away() && error.is_remote() => {
+                Self::StreamRefused
+            }
+            Some(_) if !error.is_remote() => Self::BadResponse,
+            // Reset by the backend, or the connection is gone.
+            _ => Self::ConnectionReset,
+        }
+    }
+
     fn of_backend(error: &Error, answered: bool) -> Self {
+        if let (Some(error), false) = (http2(error), answered) {
+            return Self::of_stream(error);
+        }
         match (error.etype(), answered) {
+            (ErrorType::HandshakeError, false) => Self::NoHttp2,
             (ErrorType::ReadTimedout, false) => Self::ResponseTimeout,
             (ErrorType::ReadTimedout, true) => Self::ResponseStalled,
             (ErrorType::WriteTimedout, _) => Self::WriteTimeout,
@@ -283,6 +309,18 @@ impl Failure {
             (_, false) => Self::BadResponse,
         }
     }
+}
+
+/// What HTTP/2 has against it.
+fn http2(error: &Error) -> Option<&h2::Error> {
+    error.root_cause().downcast_ref()
+}
+
+/// Whether the backend has only said, over HTTP/2, that it takes no more requests on this connection.
+pub(super) fn is_farewell(error: &Error) -> bool {
+    http2(error).is_some_and(|error| {
+        error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
+    })
 }
 
 /// Whether an answer with this status speaks against the backend that gave it, as a failed request does.

@@ -116,6 +116,10 @@ impl ProxyHttp for Proxy {
         request: &mut RequestHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        if session.as_mut().is_body_empty() {
+            // Over HTTP/2 no filter of bodies is asked then.
+            stall::request_is_whole(ctx);
+        }
         phase::upstream_request::prepare(session, request, ctx)
     }
 

@@ -213,7 +213,9 @@ fn explain_alert(alert: &str, name: Option<&str>) -> String {
                 "it has no cipher in common with us, or misses a client certificate (alert {alert})"
             )
         }
-        "NoApplicationProtocol" => "it does not speak HTTP/1.1 (ALPN)".to_owned(),
+        "NoApplicationProtocol" => {
+            "it speaks no version of HTTP that it was offered (`protocol`, ALPN)".to_owned()
+        }
         _ => format!("it ended TLS (alert {alert})"),
     }
 }

@@ -7,16 +7,20 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use pingora_core::protocols::ALPN;
 use pingora_core::protocols::tls::CaType;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::utils::tls::{CertKey, WrappedX509, parse_x509};
 
-use crate::config::{self, BackendAddress, Trust};
+use crate::config::{self, BackendAddress, BackendProtocol, Trust};
 use crate::tls::{Authorities, Certificates, Identity};
 
 /// The one authority where nothing is verified: Pingora makes no verifier without any, also for one that does not verify, and a small
 /// container has none of its own. Its key was thrown away, and it is never asked.
 const NOBODY: &[u8] = include_bytes!("nobody.pem");
+
+/// What a backend may send of an answer over HTTP/2 before the client has read it, in bytes.
+const STREAM_WINDOW: u32 = 256 * 1024;
 
 /// How the backends of one upstream are connected to.
 pub(super) struct Peers {
@@ -58,6 +62,19 @@ impl Peers {
             .http_upstream_request_policy
             .strip_connection_nominated = false;
         options.idle_timeout = Some(upstream.connections.idle);
+        let streams = upstream.connections.http2_streams;
+        options.max_h2_streams = streams;
+        // All requests of a connection together may have what each of them may: a client that reads slowly holds up no other.
+        options.h2_stream_window_size = Some(STREAM_WINDOW);
+        let together = u32::try_from(streams)
+            .unwrap_or(u32::MAX)
+            .saturating_mul(STREAM_WINDOW);
+        options.h2_connection_window_size = Some(together.min(i32::MAX as u32));
+        options.alpn = match upstream.protocol {
+            BackendProtocol::Http1 => ALPN::H1,
+            BackendProtocol::Http2 => ALPN::H2,
+            BackendProtocol::Auto => ALPN::H2H1,
+        };
         if let (Some(shared), Some(tls)) = (&self.tls, &upstream.tls) {
             options.verify_cert = tls.trust != Trust::Anybody;
             options.ca.clone_from(&shared.authorities);
@@ -96,10 +113,11 @@ fn in_pingoras_form(certificates: &Certificates) -> Arc<CaType> {
 }
 
 /// Connections are shared by all requests to one upstream, and by no other upstream; nor by the same one with other settings of TLS, whose
-/// certificates and authorities Pingora does not look at when it takes a connection from its pool.
+/// certificates, authorities and protocols Pingora does not look at when it takes a connection from its pool.
 fn group(upstream: &config::Upstream) -> u64 {
     let mut hasher = DefaultHasher::new();
     upstream.name.hash(&mut hasher);
+    upstream.protocol.hash(&mut hasher);
     let Some(tls) = &upstream.tls else {
         return hasher.finish();
     };

@@ -137,7 +137,7 @@ pub(super) fn decide(
     GiveUp(refused)
 }
 
-/// No connection was made: the request goes on until each backend was tried once.
+/// No connection was made, or nothing was done with what was sent: the request goes on until each backend was tried once.
 fn decide_unsent(plan: Option<&Retry>, failed: &Failed) -> Decision {
     let Some(plan) = plan.filter(|plan| plan.on.include(Trigger::Connect)) else {
         return Decision::GiveUp(Why::Kind);

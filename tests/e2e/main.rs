@@ -25,6 +25,7 @@ mod health;
 mod health_grpc;
 mod http1;
 mod http2;
+mod http2_backends;
 mod keys;
 mod listener_limits;
 mod listener_timeouts;

@@ -4,7 +4,7 @@ use crate::config::diagnostic::Place;
 use crate::config::reader::Reader;
 use crate::config::spot::Spot;
 use crate::config::upstream::{Upstream, UpstreamEntry};
-use crate::config::{Backend, BackendAddress, SlowStart};
+use crate::config::{Backend, BackendAddress, Connections, SlowStart};
 
 /// The upstream, once its keys are seen to fit together.
 pub(super) fn upstream(
@@ -53,6 +53,9 @@ remove it, and give the other a higher `weight` for more requests",
     if health_check.is_none() && entry.outlier.0.is_none() {
         somebody_who_comes_back(&entry.slow_start, &backends, reader);
     }
+    let streams = entry.connections.http2_streams;
+    let protocol = entry.protocol;
+    let protocol = protocol.build(tls.is_some(), streams.place.as_ref(), reader);
     Some(Upstream {
         name,
         backends,
@@ -63,7 +66,12 @@ remove it, and give the other a higher `weight` for more requests",
         slow_start: entry.slow_start.value,
         retry: entry.retry.0.map(|retry| retry.build(reader)),
         timeouts: entry.timeouts,
-        connections: entry.connections,
+        connections: Connections {
+            idle: entry.connections.idle,
+            keepalive: entry.connections.keepalive,
+            http2_streams: streams.value,
+        },
+        protocol,
         tls,
         queue,
     })

@@ -58,16 +58,25 @@ pub(in crate::proxy) fn exchanging(
         error.set_retry(false);
         return error;
     }
-    let is_stale = client_reused && failure == Failure::ConnectionReset;
+    let is_stale =
+        client_reused && (failure == Failure::ConnectionReset || failure::is_farewell(&error));
     if is_stale {
         ctx.abandon_attempt(failure, proxy.clock.now());
     } else {
         ctx.fail_attempt(failure, proxy.clock.now());
     }
-    let decision = decide(proxy, session, ctx, failure.row().trigger, is_stale);
+    let decision = decide(proxy, session, ctx, trigger(session, failure), is_stale);
     error.set_retry(decision == Decision::Again);
     log_attempt(ctx, failure, &error, decision);
     error
+}
+
+/// What the failure is to `retry.on`. A backend that has refused a stream did nothing with it, as if there had been no connection; but it
+/// may have been sent more of the body than is kept.
+fn trigger(session: &Session, failure: Failure) -> Option<Trigger> {
+    let body_is_gone = session.as_ref().retry_buffer_truncated();
+    let trigger = failure.row().trigger;
+    trigger.filter(|_| failure != Failure::StreamRefused || !body_is_gone)
 }
 
 /// The backend has answered with `status`.

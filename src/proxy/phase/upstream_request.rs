@@ -1,10 +1,11 @@
 //! The request as the backend will get it.
 
-use http::header;
-use pingora_core::Result;
+use http::{Version, header};
+use pingora_core::{Error, ErrorType, Result};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
+use crate::config::BackendProtocol;
 use crate::decision::{self, Outgoing};
 use crate::proxy::{Ctx, filters};
 use crate::semantics::forwarded::Facts;
@@ -16,6 +17,12 @@ pub(in crate::proxy) fn prepare(
     ctx: &mut Ctx,
 ) -> Result<()> {
     filters::begin_attempt(ctx)?;
+    let asked = ctx.upstream.as_ref();
+    let asked = asked.map(|upstream| upstream.config().protocol);
+    if asked == Some(BackendProtocol::Http2) && request.version != Version::HTTP_2 {
+        let what = "the handshake of TLS did not come to HTTP/2 (ALPN)";
+        return Err(Error::explain(ErrorType::HandshakeError, what).into_up());
+    }
     let (Some(connection), Some(sender), Some(route)) = (&ctx.connection, ctx.sender, ctx.route())
     else {
         return Ok(());
@@ -41,5 +48,13 @@ pub(in crate::proxy) fn prepare(
         },
         backend_host: ctx.backend().and_then(|backend| backend.host()),
     };
-    decision::prepare(request, &outgoing)
+    decision::prepare(request, &outgoing)?;
+    // Pingora has taken it out, since on HTTP/1 no trailers cross; gRPC servers ask for it.
+    if request.version == Version::HTTP_2 && sent.version == Version::HTTP_2 {
+        let takes_trailers = sent.headers.get(header::TE);
+        if let Some(te) = takes_trailers {
+            request.insert_header(header::TE, te)?;
+        }
+    }
+    Ok(())
 }

@@ -136,7 +136,7 @@ fn an_alert_is_told_with_what_the_backend_misses() {
     assert!(alert(AlertDescription::UnrecognisedName).contains("app.test (`server_name`)"));
     assert!(alert(AlertDescription::ProtocolVersion).contains("no version of TLS"));
     assert!(alert(AlertDescription::HandshakeFailure).contains("no cipher"));
-    assert!(alert(AlertDescription::NoApplicationProtocol).contains("HTTP/1.1"));
+    assert!(alert(AlertDescription::NoApplicationProtocol).contains("`protocol`"));
     assert_eq!(
         alert(AlertDescription::InternalError),
         "it ended TLS (alert InternalError)"

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Example, examples};
 use crate::support::{
     Authority, Backend, Client, DnsServer, GatedBackend, GrpcAnswer, GrpcBackend, HelloBackend,
-    Proxy, RefusingBackend, ask, eventually, get_with, ok,
+    Http2Client, Proxy, RefusingBackend, ask, eventually, get_with, ok, request,
 };
 
 examples! {
@@ -17,6 +17,21 @@ examples! {
     what_the_backends_cannot_take_waits = "queue-and-limits.yaml",
     backends_are_found_by_name = "dns-names.yaml",
     backends_are_spoken_to_over_tls = "upstream-tls.yaml",
+    calls_go_to_servers_that_are_well = "grpc.yaml",
+}
+
+fn calls_go_to_servers_that_are_well(example: Example) {
+    let servers = [1, 2].map(|health| GrpcBackend::start(move |_| GrpcAnswer::health(health)));
+    let proxy = example
+        .with("10.0.0.1:50051", servers[0].address())
+        .with("10.0.0.2:50051", servers[1].address())
+        .start();
+    let mut client = Http2Client::connect(proxy.address());
+    for _ in 0..4 {
+        let answer = client.ask(request("POST", "/helloworld.Greeter/SayHello"), "");
+        assert_eq!(answer.body.last(), Some(&1));
+        assert_eq!(answer.trailers.unwrap()["grpc-status"], "0");
+    }
 }
 
 fn get(target: &str) -> String {

@@ -8,6 +8,7 @@ mod budget;
 mod client;
 mod connecting;
 mod head;
+mod http2;
 mod nobody;
 mod observe;
 mod request;
@@ -44,6 +45,7 @@ const CAUSES: &[&[&str]] = &[
     tls::CAUSES,
     request_body::CAUSES,
     head::CAUSES,
+    http2::CAUSES,
     budget::CAUSES,
     body::CAUSES,
     tunnel::CAUSES,

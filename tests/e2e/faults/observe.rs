@@ -8,9 +8,9 @@ use std::thread;
 
 use rustix::process::Signal;
 
-use super::scenario::{PREPARING, Scenario, Seen, Visit};
+use super::scenario::{Fine, PREPARING, Scenario, Seen, Visit};
 use super::table::{NOTHING, Row, rows};
-use crate::support::{Backend, Proxy, eventually};
+use crate::support::{Proxy, eventually};
 
 /// What may stand in `retry.on`.
 const WORDS: [&str; 7] = ["connect", "reset", "timeout", "502", "503", "504", "5xx"];
@@ -39,7 +39,7 @@ pub(super) fn compare(cause: &str, see: impl FnOnce(Option<&Row>) -> Row) {
     assert_eq!(row, &seen, "docs/faults.md should say:\n{}", seen.written());
 }
 
-fn file(scenario: &Scenario, fine: &Backend) -> String {
+fn file(scenario: &Scenario, fine: &Fine) -> String {
     let all = WORDS.join(", ");
     let failing = scenario.backends.join(", ");
     let backup = format!("{{ address: {}, backup: true }}", fine.address());
@@ -245,7 +245,7 @@ fn has(line: &str, pattern: &str) -> bool {
 }
 
 /// More attempts than there are backends that fail: the fine one was asked, or the only other one a second time.
-fn is_tried_again(visited: &Visited, failing: usize, fine: &Backend) -> bool {
+fn is_tried_again(visited: &Visited, failing: usize, fine: &Fine) -> bool {
     let attempts = visited.logged.as_ref().map(|line| &line["attempts"]);
     let attempts = attempts.and_then(serde_json::Value::as_u64).unwrap_or(0);
     attempts > failing as u64 || fine.asked_for(&visited.target) > 0

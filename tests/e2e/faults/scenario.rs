@@ -4,10 +4,11 @@ use std::any::Any;
 use std::fmt::Display;
 use std::fs;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 
 use rustls::ServerConfig;
 
-use crate::support::{Answer, Authority, Backend, Client, Proxy, ok};
+use crate::support::{Answer, Authority, Backend, Client, Http2Backend, Proxy, ok};
 
 /// Requests for targets with this end only prepare the fault: what the log says of them does not matter.
 pub(super) const PREPARING: &str = "/preparing";
@@ -20,6 +21,8 @@ pub(super) struct Scenario {
     pub(super) has_backup: bool,
     /// How the fine backend speaks TLS, if it does.
     tls: Option<ServerConfig>,
+    /// Whether it speaks HTTP/2.
+    speaks_http2: bool,
     /// More keys of the upstream, a line each.
     pub(super) keys: Vec<String>,
     /// More keys of the listener.
@@ -30,6 +33,33 @@ pub(super) struct Scenario {
     pub(super) is_logged: bool,
     pub(super) client: Box<dyn Fn(&Visit<'_>) -> Seen + Send + Sync>,
     _kept: Vec<Box<dyn Any + Send + Sync>>,
+}
+
+/// A backend that has no fault.
+pub(super) enum Fine {
+    Http1(Backend),
+    Http2(Http2Backend),
+}
+
+impl Fine {
+    pub(super) fn address(&self) -> SocketAddr {
+        match self {
+            Self::Http1(backend) => backend.address(),
+            Self::Http2(backend) => backend.address(),
+        }
+    }
+
+    /// How many requests came for this target.
+    pub(super) fn asked_for(&self, target: &str) -> usize {
+        match self {
+            Self::Http1(backend) => backend.asked_for(target),
+            Self::Http2(backend) => {
+                let heads = backend.heads();
+                let paths = heads.iter().filter_map(|head| head.uri().path_and_query());
+                paths.filter(|path| path.as_str() == target).count()
+            }
+        }
+    }
 }
 
 /// One request to one of the upstreams.
@@ -57,6 +87,7 @@ impl Scenario {
             backends: vec![address.to_string()],
             has_backup: true,
             tls: None,
+            speaks_http2: false,
             keys: Vec::new(),
             listener: None,
             retry: None,
@@ -106,11 +137,22 @@ impl Scenario {
         self.key(&format!("tls: {{ ca: \"{file}\", server_name: {name} }}"))
     }
 
+    /// Its backends are spoken to over HTTP/2.
+    pub(super) fn over_http2(mut self) -> Self {
+        self.speaks_http2 = true;
+        self.key("protocol: http2")
+    }
+
     /// The backend that has no fault.
-    pub(super) fn fine_backend(&self) -> Backend {
+    pub(super) fn fine_backend(&self) -> Fine {
         match &self.tls {
-            None => Backend::answering(|_| ok("fine")),
-            Some(config) => Backend::answering_tls(config.clone(), |_| ok("fine")),
+            None if self.speaks_http2 => {
+                Fine::Http2(Http2Backend::start(|mut incoming| async move {
+                    incoming.answer("fine");
+                }))
+            }
+            None => Fine::Http1(Backend::answering(|_| ok("fine"))),
+            Some(config) => Fine::Http1(Backend::answering_tls(config.clone(), |_| ok("fine"))),
         }
     }
 

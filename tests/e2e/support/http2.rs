@@ -206,6 +206,13 @@ impl Exchange {
         (Response::from_parts(head, ()), incoming)
     }
 
+    /// The same, and the way for the rest of the request.
+    pub(crate) fn halves(mut self) -> (Response<()>, Incoming, SendStream<Bytes>) {
+        let sending = self.body.take().unwrap();
+        let (head, incoming) = self.head();
+        (head, incoming, sending)
+    }
+
     pub(crate) fn answer(self) -> Http2Answer {
         self.try_answer().unwrap()
     }
@@ -264,6 +271,13 @@ impl Incoming {
             }
             return piece;
         }
+    }
+}
+
+impl Incoming {
+    /// What stands behind the body.
+    pub(crate) fn trailers(&mut self) -> Option<HeaderMap> {
+        within(&self.runtime, self.stream.trailers()).unwrap()
     }
 }
 
