@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Evenkeel in front of real backends that nobody here wrote: two FastAPI apps on uvicorn, two nginx, and the gRPC health
-# service.
+# Evenkeel in front of real backends that nobody here wrote: two FastAPI apps on uvicorn, two nginx, and gRPC: its health
+# service, and calls from its client to its server.
 #
 # FastAPI, uvicorn and gRPC come from PyPI into a virtual environment, nginx from the system or, unpacked and not installed,
 # from Debian's archive; all of it stays under target/interop. Nothing has a fixed port, everything listens on
@@ -28,6 +28,7 @@ main() {
     check_fastapi
     check_nginx
     check_grpc_health
+    check_grpc_calls
     echo "interop: all passed"
 }
 
@@ -102,6 +103,29 @@ END
     eventually 10 "the app is up again" answers_with 200 /
     expect_log grpc 'server: backend .* is up again'
     passed "gRPC health: SERVING, NOT_SERVING, SERVING, and a service that is not there"
+}
+
+# Calls of all four kinds between gRPC for Python and itself.
+check_grpc_calls() {
+    echo "== calls between gRPC for Python and itself"
+    local log=$scratch/grpc_calls.log
+    "$work/venv/bin/python" "$here/grpc_calls.py" serve >"$log" 2>&1 &
+    started "$!"
+    eventually 20 "the gRPC server listens: $log" grep -q 'running on' "$log"
+    port=$(sed -n 's/running on //p' "$log")
+    run_evenkeel calls <<END
+listeners:
+  - address: 127.0.0.1:0
+access_log: { path: "off" }
+upstreams:
+  calls:
+    backends: ["127.0.0.1:$port"]
+    protocol: http2
+routes:
+  - upstream: calls
+END
+    "$work/venv/bin/python" "$here/grpc_calls.py" call "${base#http://}" || fail "a call did not come to what it should"
+    passed "gRPC calls: unary, client, server and both streaming, an error, a deadline, 3 MiB, 200 at once"
 }
 
 # answers_with STATUS PATH
