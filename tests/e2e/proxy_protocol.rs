@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Authority, Backend, Client, Proxy, TlsClient, ok};
+use crate::support::{Authority, Backend, Client, Http2Client, Proxy, TlsClient, ok};
 
 /// A client that a proxy in front tells of.
 const V4: &str = "PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n";
@@ -158,6 +158,24 @@ fn tls_follows_the_header() {
     }
     assert!(client.try_connect(proxy.address(), "a.test").is_err());
     assert_told(&proxy, "no PROXY protocol: what it sends begins otherwise");
+}
+
+#[test]
+fn http_2_in_the_clear_follows_the_header() {
+    let backend = hello();
+    let proxy = start(&backend, "accept", "127.0.0.1");
+    let mut connection = Http2Client::connect_after(binary_v4(&[]), proxy.address());
+    assert_eq!(connection.get("/2").body, b"hello");
+    let (client, ..) = seen(&proxy, &backend, "/2");
+    assert_eq!(client, "192.0.2.1");
+    // Without one, its preface begins like a header of version 1.
+    let mut connection = Client::connect(proxy.address());
+    for byte in *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" {
+        connection.send([byte]);
+    }
+    connection.send([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    let settings = 4;
+    connection.wait_until(|frame| frame.get(3) == Some(&settings));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, Response};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{self, Runtime};
 use tokio::task::JoinHandle;
@@ -55,6 +55,15 @@ impl Http2Client {
     /// In the clear, with prior knowledge.
     pub(crate) fn connect(address: SocketAddr) -> Self {
         Self::over(|| async move { TcpStream::connect(address).await.unwrap() })
+    }
+
+    /// The same, with these bytes sent before anything else.
+    pub(crate) fn connect_after(bytes: Vec<u8>, address: SocketAddr) -> Self {
+        Self::over(|| async move {
+            let mut socket = TcpStream::connect(address).await.unwrap();
+            socket.write_all(&bytes).await.unwrap();
+            socket
+        })
     }
 
     /// Over TLS, which must come to HTTP/2.
