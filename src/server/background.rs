@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::{ServiceReadyNotifier, ServiceWithDependents};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::EmbeddedBackend;
@@ -19,11 +20,21 @@ use crate::upstream::{Connector, Upstream, Watch};
 pub(super) struct Background {
     embedded: Vec<EmbeddedBackend>,
     live: Arc<Live>,
+    /// Turns true once signals are heeded.
+    heeding: watch::Receiver<bool>,
 }
 
 impl Background {
-    pub(super) fn new(embedded: Vec<EmbeddedBackend>, live: Arc<Live>) -> Self {
-        Self { embedded, live }
+    pub(super) fn new(
+        embedded: Vec<EmbeddedBackend>,
+        live: Arc<Live>,
+        heeding: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            embedded,
+            live,
+            heeding,
+        }
     }
 }
 
@@ -42,6 +53,8 @@ impl ServiceWithDependents for Background {
         let upstreams = snapshot.upstreams.iter().map(Arc::clone);
         let begun = upstreams.map(|upstream| begin(upstream, &connector));
         let watched = join_all(begun).await;
+        // Whoever reads that it listens may send a signal at once. An error means that the process is ending.
+        let _ = self.heeding.wait_for(|heeds| *heeds).await;
         ready.notify_ready();
         let tasks = watched
             .into_iter()

@@ -100,6 +100,7 @@ pub fn run(config: Checked<Config>) -> Result<(), Failed> {
     let live = Arc::new(Live::new(Snapshot::new(config, 1, &clock, &resolver)));
     let hostname = gethostname::gethostname().to_string_lossy().into_owned();
     let (stop, stopping) = watch::channel(false);
+    let (heeds, heeding) = watch::channel(false);
     let proxy = Proxy::new(
         Arc::clone(&live),
         Arc::clone(&access_log),
@@ -110,7 +111,7 @@ pub fn run(config: Checked<Config>) -> Result<(), Failed> {
     let proxy = Arc::new(pingora_proxy::http_proxy(&server.configuration, proxy));
 
     let connections = Arc::new(Connections::default());
-    let background = server.add_service(Background::new(embedded, Arc::clone(&live)));
+    let background = server.add_service(Background::new(embedded, Arc::clone(&live), heeding));
     let front_door = FrontDoor::new(
         listeners,
         proxy,
@@ -125,6 +126,7 @@ pub fn run(config: Checked<Config>) -> Result<(), Failed> {
         shutdown_signal: Box::new(Shutdown::new(
             shutdown_times,
             stop,
+            heeds,
             connections,
             Arc::clone(&access_log),
         )),

@@ -22,6 +22,8 @@ use crate::observe::access_log::AccessLog;
 pub(super) struct Shutdown {
     times: config::Shutdown,
     stop: watch::Sender<bool>,
+    /// Turns true once signals are heeded: before that they do what the system does with them.
+    heeds: watch::Sender<bool>,
     connections: Arc<Connections>,
     access_log: Arc<AccessLog>,
 }
@@ -30,12 +32,14 @@ impl Shutdown {
     pub(super) fn new(
         times: config::Shutdown,
         stop: watch::Sender<bool>,
+        heeds: watch::Sender<bool>,
         connections: Arc<Connections>,
         access_log: Arc<AccessLog>,
     ) -> Self {
         Self {
             times,
             stop,
+            heeds,
             connections,
             access_log,
         }
@@ -89,7 +93,9 @@ impl Shutdown {
 #[async_trait]
 impl ShutdownSignalWatch for Shutdown {
     async fn recv(&self) -> ShutdownSignal {
-        match Signals::listen() {
+        let signals = Signals::listen();
+        let _ = self.heeds.send(true);
+        match signals {
             Ok(mut signals) => self.until_stopped(&mut signals).await,
             Err(error) => log::error!("cannot listen for signals: {error}"),
         }
