@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// As many connections as may be open at once in each of the two processes, at most `wanted`.
+/// As many connections as the program lets in, which keeps half of its open files for backends; at most `wanted`.
 fn open_files(wanted: usize) -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -71,11 +71,7 @@ fn open_files(wanted: usize) -> usize {
     };
     let _ = setrlimit(Resource::Nofile, raised);
     let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    wanted.min(
-        usize::try_from(most)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(500),
-    )
+    wanted.min((usize::try_from(most).unwrap_or(usize::MAX) / 2).saturating_sub(500))
 }
 
 /// KiB for each of `count` connections.
