@@ -48,11 +48,11 @@ pub(crate) async fn serve<S: Socket>(
             return refuse(connection, refused.status()).await;
         }
         connection.start_message(head.len(), framing::request_body(&head));
-        // Boxed, so that an idle connection does not hold the space of a request's future.
         served = served.saturating_add(1);
         let is_last = limits
             .requests_per_connection
             .is_some_and(|most| served >= most);
+        // Boxed, so that an idle connection does not hold the space of a request's future.
         match Box::pin(serve_one(&proxy, connection, &shutdown, head, is_last)).await {
             Some(kept) => connection = kept,
             None => return,

@@ -14,6 +14,8 @@ pub struct Chooser {
     by_name: HashMap<Box<str>, Vec<usize>>,
     /// The first of the file, and those with the same names.
     default: Vec<usize>,
+    /// There is no other to be shown.
+    is_alone: bool,
 }
 
 impl Chooser {
@@ -25,6 +27,7 @@ impl Chooser {
             .enumerate()
             .map(|(index, identity)| (identity.key.is_rsa(), index, identity.names()))
             .collect();
+        let is_alone = order.len() <= 1;
         let first_names = order.first().map(|(.., names)| names.clone());
         order.sort_by_key(|(is_rsa, index, _)| (*is_rsa, *index));
         let mut default = Vec::new();
@@ -36,7 +39,11 @@ impl Chooser {
                 by_name.entry(name.into()).or_default().push(index);
             }
         }
-        Self { by_name, default }
+        Self {
+            by_name,
+            default,
+            is_alone,
+        }
     }
 
     /// The certificates for this name, the best first; without a name, or with one that none has, those of the first.
@@ -52,6 +59,10 @@ impl Chooser {
 
     /// Whether a connection that was made for the one name may carry requests for the other: one certificate is shown for both.
     pub fn covers(&self, connected: &str, asked: &str) -> bool {
+        // Nearly always one of the two, for which no name need be looked up.
+        if self.is_alone || connected.eq_ignore_ascii_case(asked) {
+            return true;
+        }
         let connected = self.candidates(Some(connected));
         let mut asked = self.candidates(Some(asked)).iter();
         asked.any(|index| connected.contains(index))
