@@ -11,6 +11,7 @@ use crate::config::WrittenHeader;
 use crate::filter::Touched;
 use crate::semantics::forwarded::{self, Facts, HostHeader};
 use crate::semantics::hop_by_hop;
+use crate::upstream::Backend;
 
 /// What a backend is to be told.
 #[derive(Debug)]
@@ -27,8 +28,8 @@ pub struct Outgoing<'a> {
     pub forwarded: &'a forwarded::Policy,
     /// Who the client is.
     pub facts: Facts<'a>,
-    /// What the backend is called in `Host`, when it is not to see the client's.
-    pub backend_host: Option<HeaderValue>,
+    /// The backend that it goes to.
+    pub backend: Option<&'a Backend>,
 }
 
 /// Takes out what the client meant for this hop only; sets the forwarded headers, the request id and, if so configured, the backend's own
@@ -54,9 +55,9 @@ pub fn prepare(request: &mut RequestHeader, outgoing: &Outgoing<'_>) -> Result<(
     has_removed |= headers.has_removed();
     if outgoing.forwarded.host == HostHeader::Upstream
         && !touched.contains(&header::HOST)
-        && let Some(host) = &outgoing.backend_host
+        && let Some(host) = outgoing.backend.and_then(Backend::host)
     {
-        request.insert_header("Host", host.clone())?;
+        request.insert_header("Host", host)?;
     }
     if has_removed {
         restore_order(request, sent)?;

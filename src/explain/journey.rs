@@ -302,7 +302,7 @@ impl<'a> Journey<'a> {
                     host: host.map_or("", |host| host.to_str().unwrap_or_default()),
                     port: self.listener.address.port(),
                 },
-                backend_host: backend.host(),
+                backend: Some(backend),
             },
         )?;
         engine::to_wire(&mut request, self.sent)

@@ -46,7 +46,7 @@ pub(in crate::proxy) fn prepare(
             host: host.map_or("", |host| host.to_str().unwrap_or_default()),
             port: connection.local.port(),
         },
-        backend_host: ctx.backend().and_then(|backend| backend.host()),
+        backend: ctx.backend().map(|backend| &**backend),
     };
     decision::prepare(request, &outgoing)?;
     // Pingora has taken it out, since on HTTP/1 no trailers cross; gRPC servers ask for it.
