@@ -9,7 +9,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Checked, Config, Vocabulary};
 use crate::explain::{self, Question};
-use crate::server;
+use crate::observe::process_log;
+use crate::server::{self, Source};
 
 /// Wrong usage, or a configuration that cannot be used.
 const WRONG: u8 = 2;
@@ -70,7 +71,9 @@ pub fn main(vocabulary: &Vocabulary) -> ExitCode {
             with_config(&cli, vocabulary, |_, config| explain(asked, config))
         }
         (Some(Command::Check), _) | (None, true) => with_config(&cli, vocabulary, check),
-        (None, false) => with_config(&cli, vocabulary, run),
+        (None, false) => with_config(&cli, vocabulary, |path, config| {
+            run(path, config, vocabulary)
+        }),
     }
 }
 
@@ -99,9 +102,13 @@ fn check(path: &Path, config: Checked<Config>) -> ExitCode {
     say(&format!("{}: the configuration is good", path.display()))
 }
 
-fn run(_path: &Path, config: Checked<Config>) -> ExitCode {
-    start_log(&config);
-    match server::run(config) {
+fn run(path: &Path, config: Checked<Config>, vocabulary: &Vocabulary) -> ExitCode {
+    process_log::follow(&config.log.level);
+    let source = Source {
+        path: path.to_owned(),
+        vocabulary: vocabulary.clone(),
+    };
+    match server::run(config, source) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let lines = error.to_string().replace('\n', "\nevenkeel: ");
@@ -117,7 +124,7 @@ fn explain(asked: &Explain, config: Checked<Config>) -> ExitCode {
         Err(unclear) => return complain(WRONG, &format!("evenkeel explain: {unclear}")),
     };
     // What is said of names that do not resolve belongs to the explanation.
-    log_with("off,evenkeel=warn");
+    process_log::log_with("off,evenkeel=warn");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -133,24 +140,6 @@ fn explain(asked: &Explain, config: Checked<Config>) -> ExitCode {
 
 fn schema(vocabulary: &Vocabulary) -> ExitCode {
     say(&format!("{:#}", config::schema_with(vocabulary)))
-}
-
-/// `RUST_LOG` wins over the file. Pingora tells of its own life at `info`; what an operator needs of that is told by us.
-fn start_log(config: &Config) {
-    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| {
-        format!(
-            "pingora=warn,pingora_core=warn,pingora_proxy=warn,pingora_load_balancing=off,{}",
-            config.log.level
-        )
-    });
-    log_with(&filter);
-}
-
-fn log_with(filter: &str) {
-    env_logger::Builder::new()
-        .parse_filters(filter)
-        .format_target(false)
-        .init();
 }
 
 /// To standard output; a reader that went away is no failure.

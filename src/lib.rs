@@ -20,7 +20,7 @@
 //! | [`semantics`] | HTTP's rules as pure functions |
 //! | [`template`], [`tls`] | text with variables, compiled once; certificates and keys |
 //! | [`config`] | what the operator wrote, typed and checked; the only room that knows YAML |
-//! | [`observe`] | access log |
+//! | [`observe`] | access log, and the log of the process |
 //! | [`route`], [`upstream`], [`filter`] | which route, which backend, and what is changed on the way |
 //! | [`runtime`] | the configuration made alive |
 //! | [`decision`] | what is decided of a request, for the proxy and for `explain` alike |

@@ -296,6 +296,6 @@ fn a_program_s_filter_is_found_by_its_name() {
         "{listeners: [{address: '127.0.0.1:1'}], routes: [{respond: {}, filters: [{looks: {}}]}]}";
     let config =
         crate::config::parse_with("f", file, &Surroundings::nothing_but(&vocabulary)).unwrap();
-    let built = super::links(&config.routes[0].filters, &Shared::default());
+    let built = super::links(&config.routes[0].filters, "test", &mut Shared::default());
     assert_eq!(built.iter().map(Link::name).collect::<Vec<_>>(), ["looks"]);
 }

@@ -16,6 +16,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::header::{REFERER, USER_AGENT};
 
 use super::escape::{escape_for_json, escape_for_line};
@@ -36,8 +37,15 @@ thread_local! {
 /// The access log of the process.
 #[derive(Debug)]
 pub struct AccessLog {
+    current: ArcSwap<Lines>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What a line looks like, and where it goes.
+#[derive(Debug)]
+pub struct Lines {
     format: LogFormat,
-    sink: Sink,
+    sink: Arc<Sink>,
 }
 
 impl AccessLog {
@@ -47,29 +55,55 @@ impl AccessLog {
     /// # Errors
     /// If the file cannot be opened for appending, or no thread can be started.
     pub fn open(log: &config::AccessLog, clock: Arc<dyn Clock>) -> Result<AccessLog, SinkError> {
-        Ok(AccessLog {
+        let lines = Lines {
             format: log.format.clone(),
-            sink: Sink::open(&log.path, clock)?,
+            sink: Arc::new(Sink::open(&log.path, Arc::clone(&clock))?),
+        };
+        Ok(AccessLog {
+            current: ArcSwap::from_pointee(lines),
+            clock,
         })
+    }
+
+    /// Gets ready to write as `log` has it; nothing changes yet. Lines that go to the same place go on to the same sink.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn prepare(&self, log: &config::AccessLog) -> Result<Lines, SinkError> {
+        let current = self.current.load();
+        let sink = match *current.sink.destination() == log.path {
+            true => Arc::clone(&current.sink),
+            false => Arc::new(Sink::open(&log.path, Arc::clone(&self.clock))?),
+        };
+        Ok(Lines {
+            format: log.format.clone(),
+            sink,
+        })
+    }
+
+    /// Writes like this from now on. A sink that is not used any more writes out what it has, which the caller waits for.
+    pub fn follow(&self, lines: Lines) {
+        self.current.store(Arc::new(lines));
     }
 
     /// Writes the line of a request. Never waits: a line that there is no room for is dropped and
     /// counted.
     pub fn write(&self, record: &Record<'_>) {
-        if self.sink.is_off() {
+        let current = self.current.load();
+        if current.sink.is_off() {
             return;
         }
         LINE.with_borrow_mut(|line| {
             line.clear();
-            append_line(&self.format, record, line);
-            self.sink.write(line);
+            append_line(&current.format, record, line);
+            current.sink.write(line);
             line.shrink_to(KEPT_BUFFER);
         });
     }
 
     /// Whether a line may need the headers of a backend's answer: keeping them costs a copy.
     pub fn reads_upstream_headers(&self) -> bool {
-        match &self.format {
+        match &self.current.load().format {
             LogFormat::Template(template) => template
                 .variables()
                 .any(|variable| matches!(variable, Variable::UpstreamHeader(_))),
@@ -78,13 +112,13 @@ impl AccessLog {
     }
 
     /// Where the lines go: to reopen it, and to ask what it has dropped.
-    pub fn sink(&self) -> &Sink {
-        &self.sink
+    pub fn sink(&self) -> Arc<Sink> {
+        Arc::clone(&self.current.load().sink)
     }
 
     /// Takes no more lines and writes out what was accepted; see [`Sink::close`].
     pub fn close(&self, limit: Duration) -> bool {
-        self.sink.close(limit)
+        self.sink().close(limit)
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod access_log;
 pub mod escape;
+pub mod process_log;
 pub mod record;
 pub mod sink;
 

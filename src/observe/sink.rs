@@ -90,6 +90,11 @@ impl Sink {
         self.queue.is_none()
     }
 
+    /// Where the lines go.
+    pub fn destination(&self) -> &LogDestination {
+        &self.destination
+    }
+
     /// Takes over one line, given without its line break. Never waits: `false` means that there was
     /// no room, or that the sink is closed, and that the line is dropped and counted.
     pub fn write(&self, line: &[u8]) -> bool {

@@ -13,11 +13,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pingora_core::server::ShutdownWatch;
 use pingora_proxy::Session;
 use tokio::time::{Instant, sleep_until};
 
 use super::Ctx;
-use crate::config::{Listener, ListenerLimits, ListenerTimeouts};
+use crate::config::{ListenerLimits, ListenerTimeouts};
 use crate::observe::record::Tls;
 use crate::semantics::forwarded::Scheme;
 use crate::tls::Chooser;
@@ -54,15 +55,8 @@ pub struct ListenerSettings {
     pub timeouts: ListenerTimeouts,
     /// How much they may send, and how many of them there may be.
     pub limits: ListenerLimits,
-}
-
-impl From<&Listener> for ListenerSettings {
-    fn from(listener: &Listener) -> Self {
-        Self {
-            timeouts: listener.timeouts,
-            limits: listener.limits,
-        }
-    }
+    /// Turns true when the listener is no more what it is: from then on every answer is the last one on its connection.
+    pub leaving: ShutdownWatch,
 }
 
 /// What is known of a connection's TLS.
@@ -204,6 +198,14 @@ impl NothingTaken {
         let io = error.root_cause().downcast_ref::<io::Error>();
         let held = io.and_then(io::Error::get_ref);
         held.is_some_and(|held| held.is::<Self>())
+    }
+}
+
+/// Makes the answer that is about to begin the last one of its connection, where the client is to leave.
+pub(super) fn say_farewell(session: &mut Session, ctx: &Ctx) {
+    let connection = ctx.connection.as_ref();
+    if connection.is_some_and(|connection| *connection.settings.leaving.borrow()) {
+        session.set_keepalive(None);
     }
 }
 

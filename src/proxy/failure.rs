@@ -23,6 +23,8 @@ pub enum Failure {
     BadRequest,
     /// The connection was made for another host than the request is for.
     Misdirected,
+    /// The listener that the request came in on is not in the configuration any more.
+    ListenerClosed,
     /// No route matches.
     NoRoute,
     /// The client sent its request too slowly.
@@ -164,6 +166,7 @@ impl Failure {
         let (status, error, fault, trigger, sentence) = match self {
             Self::BadRequest         => (400, "http_request_error",        Client,  NEVER,   "The request is malformed."),
             Self::Misdirected        => (421, "http_request_error",        Client,  NEVER,   "This host is not served on this connection."),
+            Self::ListenerClosed     => (503, "destination_unavailable",   Proxy,   NEVER,   "The service is not at this address any more."),
             Self::NoRoute            => (404, "destination_not_found",     Proxy,   NEVER,   "There is nothing at this address."),
             Self::ClientTooSlow      => (408, "http_request_error",        Client,  NEVER,   "The request did not arrive in time."),
             Self::AnswerNotTaken     => (408, "connection_write_timeout",  Client,  NEVER,   "The answer was not taken in time."),
@@ -211,6 +214,7 @@ impl Failure {
     /// What the logs call it: its name in `Proxy-Status`, or a word of its own where that name stands for several things.
     pub fn word(self) -> &'static str {
         match self {
+            Self::ListenerClosed => "listener_closed",
             Self::QueueFull => "queue_full",
             Self::QueueTimeout => "queue_timeout",
             Self::FilterBusy => "filter_busy",

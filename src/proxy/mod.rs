@@ -23,7 +23,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use pingora_core::protocols::Digest;
-use pingora_core::server::ShutdownWatch;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -43,31 +42,22 @@ pub struct Proxy {
     access_log: Arc<AccessLog>,
     clock: Arc<dyn Clock>,
     hostname: String,
-    stopping: ShutdownWatch,
 }
 
 impl Proxy {
-    /// A proxy that serves each request from the snapshot that is current when the request begins. Once `stopping` turns true, every answer
-    /// is the last one on its connection.
+    /// A proxy that serves each request from the snapshot that is current when the request begins.
     pub fn new(
         live: Arc<Live>,
         access_log: Arc<AccessLog>,
         clock: Arc<dyn Clock>,
         hostname: String,
-        stopping: ShutdownWatch,
     ) -> Self {
         Self {
             live,
             access_log,
             clock,
             hostname,
-            stopping,
         }
-    }
-
-    /// Whether connections are to be closed after the answer that is under way.
-    fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
     }
 }
 

@@ -12,7 +12,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::failure::Failure;
-use super::{Ctx, Proxy, filters};
+use super::{Ctx, Proxy, connection, filters};
 use crate::decision::Configured;
 use crate::filter::{Answer, Content, ResponseHead};
 
@@ -137,6 +137,7 @@ async fn deliver(
             }
         }
         let Err(failure) = filtered else {
+            connection::say_farewell(session, ctx);
             return write(session, header, body).await;
         };
         ctx.failure = Some(failure);

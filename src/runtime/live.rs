@@ -20,6 +20,11 @@ impl Live {
         }
     }
 
+    /// Every request that begins from now on is served by `next`.
+    pub fn follow(&self, next: Snapshot) {
+        self.current.store(Arc::new(next));
+    }
+
     /// The snapshot for a request that begins now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.current.load_full()

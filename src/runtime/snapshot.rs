@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use crate::config::{Checked, Config, PathPattern, Redirect, Respond, WrittenHeader};
+use crate::config::{Checked, Config, PathPattern, Redirect, Respond, Shutdown, WrittenHeader};
 use crate::filter::{self, Chain, Links};
 use crate::route::Table;
 use crate::semantics::client_ip::TrustedProxies;
@@ -36,6 +36,10 @@ pub struct Snapshot {
     pub filters: Links,
     /// Where requests come in, in file order.
     pub listeners: Vec<Listener>,
+    /// How the process stops.
+    pub shutdown: Shutdown,
+    /// What the filters leave to those of the next configuration.
+    shared: filter::Shared,
 }
 
 /// Where requests come in.
@@ -91,6 +95,39 @@ impl Snapshot {
         clock: &Arc<dyn Clock>,
         resolver: &Arc<Resolver>,
     ) -> Self {
+        let new = |config| Arc::new(Upstream::new(config, clock, resolver));
+        Self::build(config, generation, new, filter::Shared::default())
+    }
+
+    /// The configuration that comes after this one. Upstreams that are the same go on as they are, and others keep what is known of the
+    /// backends that stay; `is_same_resolver` tells whether names are still looked up in the same way.
+    #[must_use]
+    pub fn next(
+        &self,
+        config: Checked<Config>,
+        clock: &Arc<dyn Clock>,
+        resolver: &Arc<Resolver>,
+        is_same_resolver: bool,
+    ) -> Self {
+        let upstream = |config: config::Upstream| {
+            let mut upstreams = self.upstreams.iter();
+            match upstreams.find(|former| former.name() == config.name) {
+                Some(former) if is_same_resolver && *former.config() == config => {
+                    Arc::clone(former)
+                }
+                Some(former) => Arc::new(Upstream::in_place_of(former, config, clock, resolver)),
+                None => Arc::new(Upstream::new(config, clock, resolver)),
+            }
+        };
+        Self::build(config, self.generation + 1, upstream, self.shared.next())
+    }
+
+    fn build(
+        config: Checked<Config>,
+        generation: u64,
+        upstream: impl FnMut(config::Upstream) -> Arc<Upstream>,
+        mut shared: filter::Shared,
+    ) -> Self {
         let config = config.into_inner();
         let table = Table::new(
             config
@@ -98,19 +135,19 @@ impl Snapshot {
                 .iter()
                 .map(|route| (&route.matches, route.priority)),
         );
-        let upstreams: Vec<_> = config
-            .upstreams
-            .into_iter()
-            .map(|upstream| Arc::new(Upstream::new(upstream, clock, resolver)))
-            .collect();
-        let shared = filter::Shared::default();
+        let upstreams: Vec<_> = config.upstreams.into_iter().map(upstream).collect();
         let routes = config
             .routes
             .into_iter()
-            .filter_map(|route| Route::new(route, &upstreams, &shared))
+            .filter_map(|route| Route::new(route, &upstreams, &mut shared))
             .collect();
+        let filters = filter::links(&config.filters, "", &mut shared);
         let listeners = config.listeners.into_iter().map(|listener| Listener {
-            filters: filter::links(&listener.filters, &shared),
+            filters: filter::links(
+                &listener.filters,
+                &format!("listener {}", listener.name),
+                &mut shared,
+            ),
             limits: filter::limits(&listener.limits),
             head: listener.limits.head,
             is_tls: listener.tls.is_some(),
@@ -118,8 +155,10 @@ impl Snapshot {
             address: listener.address,
         });
         Self {
-            filters: filter::links(&config.filters, &shared),
             listeners: listeners.collect(),
+            filters,
+            shutdown: config.server.shutdown,
+            shared,
             generation,
             trusted_proxies: TrustedProxies::new(config.trusted_proxies),
             request_id: config.request_id.header,
@@ -127,6 +166,11 @@ impl Snapshot {
             routes,
             upstreams,
         }
+    }
+
+    /// Whether requests may come in on a listener of this name.
+    pub fn has_listener(&self, name: &str) -> bool {
+        self.listeners.iter().any(|listener| listener.name == name)
     }
 
     /// The filters that a request passes which came in on `listener` and which this route takes, if one does.
@@ -147,7 +191,7 @@ impl Route {
     fn new(
         route: config::Route,
         upstreams: &[Arc<Upstream>],
-        shared: &filter::Shared,
+        shared: &mut filter::Shared,
     ) -> Option<Self> {
         let action = match route.action {
             config::Action::Upstream(index) => Action::Upstream(Arc::clone(upstreams.get(index)?)),
@@ -171,11 +215,12 @@ impl Route {
             }
             _ => None,
         };
+        let place = format!("route {}", route.label);
         Some(Self {
+            filters: filter::links(&route.filters, &place, shared),
             label: route.label,
             path_regex,
             forwarded: route.forwarded,
-            filters: filter::links(&route.filters, shared),
             action,
         })
     }

@@ -1,4 +1,4 @@
-//! What happens beside the requests: the embedded backends, finding the backends, checking their health.
+//! What happens beside the requests: the embedded backends, finding the backends, checking their health, loading the configuration anew.
 //!
 //! One Pingora service, and so one thread, for all upstreams. It is ready, and only then does the front door open, when every backend was
 //! looked for and checked once.
@@ -9,17 +9,22 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::{ServiceReadyNotifier, ServiceWithDependents};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use super::reload::Reload;
 use crate::config::EmbeddedBackend;
-use crate::runtime::Live;
 use crate::upstream::{Connector, Upstream, Watch};
+
+pub(super) use embedded::Embedded;
 
 /// Pingora's service for the background work.
 pub(super) struct Background {
     embedded: Vec<EmbeddedBackend>,
-    live: Arc<Live>,
+    reload: Reload,
+    /// Somebody wants the configuration to be loaded anew.
+    reloads: mpsc::Receiver<()>,
     /// Turns true once signals are heeded.
     heeding: watch::Receiver<bool>,
 }
@@ -27,12 +32,14 @@ pub(super) struct Background {
 impl Background {
     pub(super) fn new(
         embedded: Vec<EmbeddedBackend>,
-        live: Arc<Live>,
+        reload: Reload,
+        reloads: mpsc::Receiver<()>,
         heeding: watch::Receiver<bool>,
     ) -> Self {
         Self {
             embedded,
-            live,
+            reload,
+            reloads,
             heeding,
         }
     }
@@ -47,24 +54,32 @@ impl ServiceWithDependents for Background {
         _listeners_per_fd: usize,
         ready: ServiceReadyNotifier,
     ) {
-        let _embedded = embedded::start(&self.embedded).await;
-        let snapshot = self.live.snapshot();
-        let connector = Arc::new(Connector::default());
-        let upstreams = snapshot.upstreams.iter().map(Arc::clone);
-        let begun = upstreams.map(|upstream| begin(upstream, &connector));
-        let watched = join_all(begun).await;
+        let mut embedded = Embedded::default();
+        embedded.open(&self.embedded).await;
+        let upstreams = &self.reload.live.snapshot().upstreams;
+        let mut keepers = Keepers::default();
+        let begun = upstreams.iter().map(Arc::clone);
+        let begun = join_all(begun.map(|upstream| begin(upstream, keepers.connector()))).await;
         // Whoever reads that it listens may send a signal at once. An error means that the process is ending.
         let _ = self.heeding.wait_for(|heeds| *heeds).await;
         ready.notify_ready();
-        let tasks = watched
-            .into_iter()
-            .map(|keeper| tokio::spawn(keeper.keep()));
-        let tasks: Vec<_> = tasks.collect();
-        // An error means that the sender is gone: the process is ending.
-        let _ = shutdown.wait_for(|stopping| *stopping).await;
-        for task in tasks {
-            task.abort();
+        keepers.follow(begun, upstreams);
+        let Self {
+            reload, reloads, ..
+        } = self;
+        let reloading = async {
+            while let Some(()) = reloads.recv().await {
+                reload.reload(&mut keepers, &mut embedded).await;
+            }
+            // Nobody is left who could ask.
+            std::future::pending().await
+        };
+        tokio::select! {
+            () = reloading => {}
+            // An error means that the sender is gone: the process is ending.
+            _ = shutdown.wait_for(|stopping| *stopping) => {}
         }
+        keepers.stop();
     }
 
     fn name(&self) -> &str {
@@ -77,7 +92,7 @@ impl ServiceWithDependents for Background {
 }
 
 /// Finds an upstream's backends and checks each of them once.
-async fn begin(upstream: Arc<Upstream>, connector: &Arc<Connector>) -> Keeper {
+pub(super) async fn begin(upstream: Arc<Upstream>, connector: &Arc<Connector>) -> Keeper {
     let due = discover(&upstream).await;
     let mut watch = upstream.watch(connector);
     if let Some(watch) = &mut watch {
@@ -90,8 +105,50 @@ async fn begin(upstream: Arc<Upstream>, connector: &Arc<Connector>) -> Keeper {
     }
 }
 
+/// Who keeps what is known of the upstreams' backends up to date.
+#[derive(Default)]
+pub(super) struct Keepers {
+    connector: Arc<Connector>,
+    at_work: Vec<(Arc<Upstream>, JoinHandle<()>)>,
+}
+
+impl Keepers {
+    /// What health checks connect by.
+    pub(super) fn connector(&self) -> &Arc<Connector> {
+        &self.connector
+    }
+
+    /// Whether this very upstream has a keeper.
+    pub(super) fn have(&self, upstream: &Arc<Upstream>) -> bool {
+        let mut at_work = self.at_work.iter();
+        at_work.any(|(kept, _)| Arc::ptr_eq(kept, upstream))
+    }
+
+    /// The `new` ones begin, and those whose upstream is none of `upstreams` end.
+    pub(super) fn follow(&mut self, new: Vec<Keeper>, upstreams: &[Arc<Upstream>]) {
+        self.at_work.retain(|(kept, keeping)| {
+            let stays = upstreams.iter().any(|one| Arc::ptr_eq(one, kept));
+            if !stays {
+                keeping.abort();
+            }
+            stays
+        });
+        let begun = new.into_iter().map(|keeper| {
+            let upstream = Arc::clone(&keeper.upstream);
+            (upstream, tokio::spawn(keeper.keep()))
+        });
+        self.at_work.extend(begun);
+    }
+
+    fn stop(&self) {
+        for (_, keeping) in &self.at_work {
+            keeping.abort();
+        }
+    }
+}
+
 /// Keeps what is known of one upstream's backends up to date.
-struct Keeper {
+pub(super) struct Keeper {
     upstream: Arc<Upstream>,
     watch: Option<Watch>,
     /// When each name is to be looked up again.
@@ -146,25 +203,40 @@ mod embedded {
 
     use crate::config::EmbeddedBackend;
 
-    pub(super) async fn start(backends: &[EmbeddedBackend]) -> Vec<hello::Hello> {
-        let mut running = Vec::new();
-        for EmbeddedBackend { name, address } in backends {
-            match hello::spawn(hello::Options::default().address(*address).name(name)).await {
-                Ok(hello) => {
-                    log::info!("embedded backend {name} on {address}");
-                    running.push(hello);
+    /// Those that run.
+    #[derive(Default)]
+    pub(in crate::server) struct Embedded(Vec<(EmbeddedBackend, hello::Hello)>);
+
+    impl Embedded {
+        /// Starts those that do not run yet. One whose address is another's until now takes its place.
+        pub(in crate::server) async fn open(&mut self, backends: &[EmbeddedBackend]) {
+            for backend in backends {
+                if self.0.iter().any(|(running, _)| running == backend) {
+                    continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    log::info!(
-                        "embedded backend {name}: {address} is in use, and left to whoever has it"
-                    );
-                }
-                Err(error) => {
-                    log::warn!("embedded backend {name}: cannot listen on {address}: {error}")
+                let EmbeddedBackend { name, address } = backend;
+                self.0.retain(|(running, _)| running.address != *address);
+                match hello::spawn(hello::Options::default().address(*address).name(name)).await {
+                    Ok(hello) => {
+                        log::info!("embedded backend {name} on {address}");
+                        self.0.push((backend.clone(), hello));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                        log::info!(
+                            "embedded backend {name}: {address} is in use, and left to whoever has it"
+                        );
+                    }
+                    Err(error) => {
+                        log::warn!("embedded backend {name}: cannot listen on {address}: {error}");
+                    }
                 }
             }
         }
-        running
+
+        /// Ends all others.
+        pub(in crate::server) fn close_others(&mut self, backends: &[EmbeddedBackend]) {
+            self.0.retain(|(running, _)| backends.contains(running));
+        }
     }
 }
 
@@ -173,9 +245,18 @@ mod embedded {
 mod embedded {
     use crate::config::EmbeddedBackend;
 
-    pub(super) async fn start(backends: &[EmbeddedBackend]) {
-        if !backends.is_empty() {
-            log::warn!("embedded_backends: this program was built without them; none is started");
+    #[derive(Default)]
+    pub(in crate::server) struct Embedded(());
+
+    impl Embedded {
+        pub(in crate::server) async fn open(&mut self, backends: &[EmbeddedBackend]) {
+            if !backends.is_empty() {
+                log::warn!(
+                    "embedded_backends: this program was built without them; none is started"
+                );
+            }
         }
+
+        pub(in crate::server) fn close_others(&mut self, _: &[EmbeddedBackend]) {}
     }
 }

@@ -1,64 +1,22 @@
-//! Sockets, before anything else.
+//! Sockets.
 //!
-//! Every listener is bound before a thread is started or a backend contacted: an address that cannot be had ends the process at once, with
-//! all such addresses named. An IPv6 listener takes IPv6 clients only, as nginx has it, so that `0.0.0.0:80` and `[::]:80` can stand side
-//! by side.
+//! They are bound before a thread is started or a backend contacted: an address that cannot be had ends the process at once, with all such
+//! addresses named. An IPv6 listener takes IPv6 clients only, as nginx has it, so that `0.0.0.0:80` and `[::]:80` can stand side by side.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
-
-use super::tls::Terminator;
-use crate::config::{Listener, Protocols, ProxyProtocol};
-use crate::proxy::connection::ListenerSettings;
 
 /// Connections that may wait to be accepted; the kernel cuts it to its own limit (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
 
-/// A listener's socket.
-#[derive(Debug)]
-pub(super) struct Bound {
-    pub(super) name: Arc<str>,
-    pub(super) settings: Arc<ListenerSettings>,
-    pub(super) proxy_protocol: ProxyProtocol,
-    pub(super) socket: TcpListener,
-    pub(super) protocols: Protocols,
-    pub(super) tls: Option<Arc<Terminator>>,
-}
-
-/// Binds them all.
+/// A socket that listens on `address`.
 ///
 /// # Errors
-/// One line for each address that cannot be had: what happened, and what to do.
-pub(super) fn all(listeners: &[Listener]) -> Result<Vec<Bound>, String> {
-    let mut bound = Vec::new();
-    let mut failures = Vec::new();
-    for listener in listeners {
-        let tls = listener.tls.clone();
-        let tls = tls.map(|tls| Terminator::new(tls, listener.protocols));
-        let tls = tls.transpose();
-        match (bind(listener.address), tls) {
-            (Ok(socket), Ok(tls)) => bound.push(Bound {
-                name: listener.name.as_str().into(),
-                settings: Arc::new(listener.into()),
-                proxy_protocol: listener.proxy_protocol,
-                socket,
-                protocols: listener.protocols,
-                tls: tls.map(Arc::new),
-            }),
-            (Err(error), _) => failures.push(explain(listener.address, &error)),
-            (Ok(_), Err(error)) => {
-                failures.push(format!("listener {}: tls: {error}", listener.name))
-            }
-        }
-    }
-    if failures.is_empty() {
-        Ok(bound)
-    } else {
-        Err(failures.join("\n"))
-    }
+/// It cannot be had: what happened, and what to do.
+pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    bind(address).map_err(|error| explain(address, &error))
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {

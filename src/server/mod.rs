@@ -6,13 +6,16 @@
 //!
 //! - `bind`: sockets, before anything else
 //! - `authorities`: whether those of the system can be read
-//! - `front_door`: accept, and one task for each connection
+//! - `front_door`: the listeners that there are; `plan`: how they become those of another file
+//! - `listener`: accept, and one task for each connection
 //! - `room`: how many connections there may be
 //! - `introduction`: the PROXY protocol
 //! - `tls`: certificates and handshakes
 //! - `connection`, `http1`: what a connection is to Pingora, and the requests on it
 //! - `protocol`, `http2`: which version of HTTP a client speaks, and HTTP/2
 //! - `background`: embedded backends, discovery, health checks
+//! - `reload`: the configuration, loaded anew
+//! - `pools`: unused connections to backends
 //! - `shutdown`: from a signal to the end
 
 mod authorities;
@@ -24,7 +27,11 @@ mod front_door;
 mod http1;
 mod http2;
 mod introduction;
+mod listener;
+mod plan;
+mod pools;
 mod protocol;
+mod reload;
 mod room;
 mod shutdown;
 mod tls;
@@ -36,7 +43,7 @@ use std::time::Duration;
 
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Checked, Config, Threads};
@@ -48,8 +55,12 @@ use crate::upstream::Resolver;
 use background::Background;
 use connections::Connections;
 use front_door::FrontDoor;
+use plan::Plan;
+use reload::Reload;
 use room::Seats;
 use shutdown::Shutdown;
+
+pub use reload::Source;
 
 /// The access log has this long to write its last lines.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -66,23 +77,19 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// Serves until a signal ends the process.
+/// Serves until a signal ends the process; `source` is where `config` came from, to load it anew.
 ///
 /// # Errors
 /// A listener's address or a file cannot be had. Nothing was served then.
-pub fn run(config: Checked<Config>) -> Result<(), Failed> {
+pub fn run(config: Checked<Config>, source: Source) -> Result<(), Failed> {
     // It fails where a provider was installed before, and then there is one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     for warning in config.warnings(clock.wall()) {
         log::warn!("{warning}");
     }
-    let kept = config
-        .upstreams
-        .iter()
-        .map(|upstream| upstream.connections.keepalive);
-    let seats = Seats::of_process(kept.sum());
-    let listeners = bind::all(&config.listeners).map_err(Failed)?;
+    let seats = Seats::of_process(pools::kept(&config));
+    let plan = Plan::new(&config.listeners, &[]).map_err(Failed)?;
     authorities::check(&config)?;
     let access_log = AccessLog::open(&config.access_log, Arc::clone(&clock))
         .map_err(|error| Failed(error.to_string()))?;
@@ -92,45 +99,7 @@ pub fn run(config: Checked<Config>) -> Result<(), Failed> {
         write_pid(path)?;
     }
 
-    let threads = threads(config.server.threads);
-    let shutdown_times = config.server.shutdown.clone();
-    let embedded = config.embedded_backends.clone();
-    let mut server = Server::new_with_opt_and_conf(None, pingora_conf(&config, threads));
-    let resolver = Arc::new(Resolver::new(config.resolver.clone()));
-    let live = Arc::new(Live::new(Snapshot::new(config, 1, &clock, &resolver)));
-    let hostname = gethostname::gethostname().to_string_lossy().into_owned();
-    let (stop, stopping) = watch::channel(false);
-    let (heeds, heeding) = watch::channel(false);
-    let proxy = Proxy::new(
-        Arc::clone(&live),
-        Arc::clone(&access_log),
-        clock,
-        hostname,
-        stopping.clone(),
-    );
-    let proxy = Arc::new(pingora_proxy::http_proxy(&server.configuration, proxy));
-
-    let connections = Arc::new(Connections::default());
-    let background = server.add_service(Background::new(embedded, Arc::clone(&live), heeding));
-    let front_door = FrontDoor::new(
-        listeners,
-        proxy,
-        live,
-        Arc::clone(&connections),
-        seats,
-        stopping,
-        threads,
-    );
-    server.add_service(front_door).add_dependency(&background);
-    server.run(RunArgs {
-        shutdown_signal: Box::new(Shutdown::new(
-            shutdown_times,
-            stop,
-            heeds,
-            connections,
-            Arc::clone(&access_log),
-        )),
-    });
+    serve(config, source, plan, seats, clock, Arc::clone(&access_log));
 
     access_log.close(LAST_LINES);
     if let Some(path) = pid_file {
@@ -140,6 +109,61 @@ pub fn run(config: Checked<Config>) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Puts the parts together and runs them.
+fn serve(
+    config: Checked<Config>,
+    source: Source,
+    plan: Plan,
+    seats: Arc<Seats>,
+    clock: Arc<dyn Clock>,
+    access_log: Arc<AccessLog>,
+) {
+    let threads = threads(config.server.threads);
+    let kept = pools::Room::for_a_start_with(&config);
+    let mut server = Server::new_with_opt_and_conf(None, pingora_conf(kept, threads));
+    let resolver = Arc::new(Resolver::new(config.resolver.clone()));
+    let snapshot = Snapshot::new(config.clone(), 1, &clock, &resolver);
+    let live = Arc::new(Live::new(snapshot));
+    let proxy = Proxy::new(
+        Arc::clone(&live),
+        Arc::clone(&access_log),
+        Arc::clone(&clock),
+        gethostname::gethostname().to_string_lossy().into_owned(),
+    );
+    let proxy = Arc::new(pingora_proxy::http_proxy(&server.configuration, proxy));
+    let connections = Arc::new(Connections::default());
+    let front_door = FrontDoor::new(proxy, Arc::clone(&live), Arc::clone(&connections), seats);
+    let front_door = Arc::new(front_door);
+    let (stop, stopping) = watch::channel(false);
+    let (heeds, heeding) = watch::channel(false);
+    // One reload may wait while another is under way.
+    let (ask, reloads) = mpsc::channel(1);
+
+    let embedded = config.embedded_backends.clone();
+    let reload = Reload {
+        source: Arc::new(source),
+        config,
+        live: Arc::clone(&live),
+        clock,
+        resolver,
+        access_log: Arc::clone(&access_log),
+        front_door: Arc::clone(&front_door),
+        kept,
+    };
+    let background = server.add_service(Background::new(embedded, reload, reloads, heeding));
+    let front_door = front_door::Service {
+        front_door,
+        first: Some(plan),
+        stopping,
+        threads,
+    };
+    server.add_service(front_door).add_dependency(&background);
+    let shutdown = Shutdown::new(live, stop, heeds, connections, access_log, ask);
+    server.run(RunArgs {
+        shutdown_signal: Box::new(shutdown),
+    });
+}
+
 fn threads(configured: Threads) -> usize {
     match configured {
         Threads::Count(count) => count.get(),
@@ -147,16 +171,11 @@ fn threads(configured: Threads) -> usize {
     }
 }
 
-fn pingora_conf(config: &Config, threads: usize) -> ServerConf {
-    let keepalive: usize = config
-        .upstreams
-        .iter()
-        .map(|upstream| upstream.connections.keepalive)
-        .sum();
+fn pingora_conf(kept: pools::Room, threads: usize) -> ServerConf {
     ServerConf {
         threads,
         // Pingora multiplies it by the number of threads.
-        upstream_keepalive_pool_size: keepalive.div_ceil(threads).max(1),
+        upstream_keepalive_pool_size: kept.0.div_ceil(threads).max(1),
         // How often a request is tried is decided attempt by attempt; this is only the outermost bound.
         max_retries: usize::MAX,
         ..ServerConf::default()

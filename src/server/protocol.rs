@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use http::StatusCode;
 use pingora_core::server::ShutdownWatch;
 use tokio::time::timeout;
@@ -19,29 +20,35 @@ use crate::proxy::HttpProxy;
 /// What a client says first on a connection of HTTP/2.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Serves a connection in the version that its client speaks. `agreed` is what the handshake of TLS came to, if there was one.
-pub(super) async fn serve<S: Socket>(
+/// What serves a client to the end.
+pub(super) type Serving = BoxFuture<'static, ()>;
+
+/// Learns which version its client speaks; what then serves the connection, if there is something to serve. `agreed` is what the handshake
+/// of TLS came to, if there was one.
+pub(super) async fn begin<S: Socket>(
     proxy: Arc<HttpProxy>,
     mut connection: Box<Connection<S>>,
-    mut shutdown: ShutdownWatch,
+    mut closing: ShutdownWatch,
     protocols: Protocols,
     agreed: Option<Agreed>,
-) {
+) -> Option<Serving> {
     let spoken = match (protocols, agreed) {
         (Protocols { http2: false, .. }, _) => Spoken::Http1,
         (Protocols { http1: false, .. }, _) | (_, Some(Agreed::Http2)) => Spoken::Http2,
         (_, Some(Agreed::Nothing)) => Spoken::Http1,
         (_, None) => tokio::select! {
             spoken = listen(&mut connection) => spoken,
-            () = begins(&mut shutdown) => Spoken::Nothing,
+            () = begins(&mut closing) => Spoken::Nothing,
         },
     };
     match spoken {
-        Spoken::Http1 => http1::serve(proxy, connection, shutdown).await,
-        // Boxed, so that a connection with HTTP/1 does not hold the space for it.
-        Spoken::Http2 => Box::pin(http2::serve(proxy, connection, shutdown)).await,
-        Spoken::TooSlowly => http1::refuse(connection, StatusCode::REQUEST_TIMEOUT).await,
-        Spoken::Nothing => {}
+        Spoken::Http1 => Some(Box::pin(http1::serve(proxy, connection, closing))),
+        Spoken::Http2 => Some(Box::pin(http2::serve(proxy, connection))),
+        Spoken::TooSlowly => {
+            http1::refuse(connection, StatusCode::REQUEST_TIMEOUT).await;
+            None
+        }
+        Spoken::Nothing => None,
     }
 }
 

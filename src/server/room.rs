@@ -4,11 +4,12 @@
 //! with HAProxy's `maxconn`. The process's share is half of its open files, less what it needs for itself: each client may need a
 //! connection to a backend besides its own. So requests that are in flight never fail because others have come.
 
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
 /// Open files that have nothing to do with requests: logs, listeners, health checks, name resolution.
 const OWN_FILES: u64 = 64;
@@ -18,51 +19,76 @@ const AT_LEAST: u64 = 8;
 /// The seats of one listener.
 #[derive(Debug)]
 pub(super) struct Room {
-    own: Option<Seats>,
+    own: Arc<Seats>,
     process: Arc<Seats>,
 }
 
 /// One client's seat, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
-    _own: Option<OwnedSemaphorePermit>,
-    _process: Option<OwnedSemaphorePermit>,
+    _own: Taken,
+    _process: Taken,
 }
 
 impl Room {
     pub(super) fn new(listener: &str, connections: Option<usize>, process: Arc<Seats>) -> Self {
-        let own = connections.map(|limit| {
-            let full = format!("listener {listener}: limits.connections, {limit}, is reached");
-            Seats::new(limit, full)
-        });
-        Self { own, process }
+        let whose = Whose::Listener(listener.to_owned());
+        Self {
+            own: Arc::new(Seats::new(connections.unwrap_or(usize::MAX), whose)),
+            process,
+        }
+    }
+
+    /// From now on there may be so many. Those who are there stay.
+    pub(super) fn resize(&self, connections: Option<usize>) {
+        self.own.resize(connections.unwrap_or(usize::MAX));
     }
 
     /// Waits for a seat.
     pub(super) async fn seat(&self) -> Seat {
         Seat {
-            _own: match &self.own {
-                Some(own) => own.take().await,
-                None => None,
-            },
+            _own: self.own.take().await,
             _process: self.process.take().await,
         }
     }
 }
 
-/// So many seats, and what is said when all are taken.
+/// So many seats, which whoever comes must have one of.
 #[derive(Debug)]
 pub(super) struct Seats {
-    free: Arc<Semaphore>,
-    full: String,
+    limit: AtomicUsize,
+    taken: AtomicUsize,
+    given_back: Notify,
+    whose: Whose,
     is_told: AtomicBool,
 }
 
+/// Whose seats they are: what is said when all are taken.
+#[derive(Debug)]
+enum Whose {
+    Listener(String),
+    /// With so many open files.
+    Process(u64),
+}
+
+/// A seat that somebody has.
+#[derive(Debug)]
+struct Taken(Arc<Seats>);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::AcqRel);
+        self.0.given_back.notify_one();
+    }
+}
+
 impl Seats {
-    fn new(count: usize, full: String) -> Self {
+    fn new(limit: usize, whose: Whose) -> Self {
         Self {
-            free: Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS))),
-            full,
+            limit: AtomicUsize::new(limit),
+            taken: AtomicUsize::new(0),
+            given_back: Notify::new(),
+            whose,
             is_told: AtomicBool::new(false),
         }
     }
@@ -71,29 +97,62 @@ impl Seats {
     pub(super) fn of_process(kept: usize) -> Arc<Self> {
         let limit = raise_limit();
         let count = limit.map_or(u64::MAX, |limit| clients(limit, kept as u64));
-        let full = format!(
-            "{count} clients are connected, and each may need a connection to a backend: the limit of open files, {}, is near; raise it (ulimit -n)",
-            limit.unwrap_or_default()
-        );
+        let whose = Whose::Process(limit.unwrap_or_default());
         Arc::new(Self::new(
             usize::try_from(count).unwrap_or(usize::MAX),
-            full,
+            whose,
         ))
     }
 
-    /// `None` never comes: nobody closes the semaphore.
-    async fn take(&self) -> Option<OwnedSemaphorePermit> {
-        let free = || Arc::clone(&self.free);
-        if let Ok(seat) = free().try_acquire_owned() {
-            return Some(seat);
+    fn resize(&self, limit: usize) {
+        if self.limit.swap(limit, Ordering::AcqRel) != limit {
+            self.is_told.store(false, Ordering::Relaxed);
+            self.given_back.notify_waiters();
         }
-        if !self.is_told.swap(true, Ordering::Relaxed) {
-            log::warn!(
-                "{}; more clients wait until one has left (this is said once)",
-                self.full
-            );
+    }
+
+    async fn take(self: &Arc<Self>) -> Taken {
+        loop {
+            let given_back = self.given_back.notified();
+            tokio::pin!(given_back);
+            // Before it is looked at, so that a seat that is given back meanwhile is not missed.
+            given_back.as_mut().enable();
+            if let Some(taken) = self.take_now() {
+                return taken;
+            }
+            if !self.is_told.swap(true, Ordering::Relaxed) {
+                log::warn!("{self}; more clients wait until one has left (this is said once)");
+            }
+            given_back.await;
         }
-        free().acquire_owned().await.ok()
+    }
+
+    fn take_now(self: &Arc<Self>) -> Option<Taken> {
+        let limit = self.limit.load(Ordering::Acquire);
+        let taken = self
+            .taken
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| {
+                (taken < limit).then_some(taken + 1)
+            });
+        taken.is_ok().then(|| Taken(Arc::clone(self)))
+    }
+}
+
+impl fmt::Display for Seats {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.limit.load(Ordering::Relaxed);
+        match &self.whose {
+            Whose::Listener(name) => {
+                write!(
+                    formatter,
+                    "listener {name}: limits.connections, {count}, is reached"
+                )
+            }
+            Whose::Process(files) => write!(
+                formatter,
+                "{count} clients are connected, and each may need a connection to a backend: the limit of open files, {files}, is near; raise it (ulimit -n)"
+            ),
+        }
     }
 }
 

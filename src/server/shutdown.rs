@@ -3,7 +3,8 @@
 //! Pingora waits out its grace period in full and then drops what is still running. Here the waiting is ours: the front door closes, idle
 //! connections are closed, requests in flight are finished, and Pingora is told to go the moment the last connection is done.
 //!
-//! TERM and QUIT stop gracefully; INT, or a second signal while stopping, stops now; USR1 reopens the log files.
+//! TERM and QUIT stop gracefully; INT, or a second signal while stopping, stops now; HUP asks for the configuration to be loaded anew; USR1
+//! reopens the log files.
 
 use std::io;
 use std::sync::Arc;
@@ -11,37 +12,42 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use super::connections::Connections;
 use crate::config;
 use crate::observe::access_log::AccessLog;
+use crate::runtime::Live;
 
 /// Decides when the process ends.
 pub(super) struct Shutdown {
-    times: config::Shutdown,
+    live: Arc<Live>,
     stop: watch::Sender<bool>,
     /// Turns true once signals are heeded: before that they do what the system does with them.
     heeds: watch::Sender<bool>,
     connections: Arc<Connections>,
     access_log: Arc<AccessLog>,
+    /// Asks for a reload; one that waits to be heard is enough.
+    reloads: mpsc::Sender<()>,
 }
 
 impl Shutdown {
     pub(super) fn new(
-        times: config::Shutdown,
+        live: Arc<Live>,
         stop: watch::Sender<bool>,
         heeds: watch::Sender<bool>,
         connections: Arc<Connections>,
         access_log: Arc<AccessLog>,
+        reloads: mpsc::Sender<()>,
     ) -> Self {
         Self {
-            times,
+            live,
             stop,
             heeds,
             connections,
             access_log,
+            reloads,
         }
     }
 
@@ -51,9 +57,8 @@ impl Shutdown {
                 Asked::Stop => break,
                 Asked::StopNow => return log::info!("stopping now"),
                 Asked::ReopenLogs => self.reopen_logs(),
-                Asked::Reload => log::warn!(
-                    "a reload was asked for, but this version cannot; restart to load the file"
-                ),
+                // There is room for one, which stands for all that come before it is heard.
+                Asked::Reload => drop(self.reloads.try_send(())),
             }
         }
         tokio::select! {
@@ -63,7 +68,7 @@ impl Shutdown {
     }
 
     async fn drain(&self) {
-        let config::Shutdown { delay, drain } = self.times;
+        let config::Shutdown { delay, drain } = self.live.snapshot().shutdown;
         if !delay.is_zero() {
             log::info!("stopping in {delay:?}");
             sleep(delay).await;

@@ -27,6 +27,7 @@ pub struct Backend {
     written: String,
     member: Arc<Member>,
     state: State,
+    max_requests: Option<u32>,
     /// In thousandths; its member may have less for a while.
     full_weight: AtomicU32,
     health: AtomicU8,
@@ -62,6 +63,7 @@ impl Backend {
             member,
             label,
             state: config.state,
+            max_requests: config.max_requests,
             health: AtomicU8::new(Health::Unknown as u8),
             history: Mutex::default(),
             has_joined_late: AtomicBool::new(false),
@@ -150,6 +152,13 @@ impl Backend {
     /// Whether it was made for this entry of the file. Weight and rank do not matter, they may change.
     pub(super) fn stands_for(&self, config: &config::Backend) -> bool {
         self.written == config.address.to_string()
+    }
+
+    /// Whether it can go on under this entry of the file, which may be that of another file.
+    pub(super) fn goes_on_as(&self, config: &config::Backend) -> bool {
+        self.stands_for(config)
+            && self.state == config.state
+            && self.max_requests == config.max_requests
     }
 
     /// Sets [`Self::full_weight`].

@@ -15,6 +15,7 @@
 //! - `health`: the active checks
 //! - `split`: one route's requests, shared among several upstreams
 //! - `outlier`: what failed requests say of a backend; `slow_start`: how it comes back; `recovery`: both applied
+//! - `heritage`: what an upstream takes over when the configuration is loaded anew
 //! - `retry`: whether a failed attempt is made again; `budget`: how often that may be
 //! - `peer`: from an address to how Pingora connects to it
 //! - `handshake`: why TLS with a backend did not come about
@@ -28,6 +29,7 @@ mod budget;
 mod discovery;
 mod handshake;
 mod health;
+mod heritage;
 mod look;
 mod outlier;
 mod own;

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::admission::Kind;
 use super::backend::{Backend, Health};
 use super::balance::Members;
+use super::heritage::Heritage;
 use super::queue::Queue;
 use super::recovery::NEVER;
 use super::sticky::Sessions;
@@ -66,11 +67,17 @@ impl Rules {
 }
 
 impl Roster {
-    /// Nobody yet.
-    pub(super) fn new(rules: Rules, clock: Arc<dyn Clock>) -> Self {
+    /// Nobody yet but those of the upstream before, who are not taken for new when they are published.
+    pub(super) fn new(rules: Rules, clock: Arc<dyn Clock>, heritage: &Heritage) -> Self {
+        let former = heritage.lineup.as_ref();
+        let former = former.map(|lineup| lineup.backends.clone());
+        let queue = heritage.queue.clone();
         Self {
-            current: ArcSwap::from_pointee(Lineup::of(Vec::new())),
-            queue: rules.queue.map(|size| Arc::new(Queue::new(size))),
+            current: ArcSwap::from_pointee(Lineup {
+                is_former: true,
+                ..Lineup::of(former.unwrap_or_default())
+            }),
+            queue: queue.or_else(|| rules.queue.map(|size| Arc::new(Queue::new(size)))),
             rules,
             epoch: clock.now(),
             clock,
@@ -83,6 +90,11 @@ impl Roster {
     /// Where requests wait for these backends.
     pub(super) fn queue(&self) -> Option<&Queue<Kind>> {
         self.queue.as_deref()
+    }
+
+    /// The same, for whoever comes after.
+    pub(super) fn shared_queue(&self) -> Option<Arc<Queue<Kind>>> {
+        self.queue.clone()
     }
 
     /// There may be room now at a backend, or for some who wait no hope any more: asks them. Call it when anything but a count has changed,
@@ -101,7 +113,8 @@ impl Roster {
     pub(super) fn publish(&self, backends: Vec<Arc<Backend>>) {
         let _alone = self.lock();
         let current = self.current.load();
-        let unchanged = current.backends.len() == backends.len()
+        let unchanged = !current.is_former
+            && current.backends.len() == backends.len()
             && std::iter::zip(&current.backends, &backends).all(|(old, new)| Arc::ptr_eq(old, new));
         if unchanged {
             return;
@@ -117,7 +130,9 @@ impl Roster {
         };
         let leaving = current.backends.iter();
         let leaving = leaving.filter(|backend| lineup.index(backend.address()).is_none());
-        lineup.leaving = leaving.cloned().collect();
+        if !current.is_former {
+            lineup.leaving = leaving.cloned().collect();
+        }
         for (index, backend) in lineup.backends.iter().enumerate() {
             if current.index(backend.address()).is_none() && !is_first {
                 backend.join_late();
@@ -154,6 +169,8 @@ pub(super) struct Lineup {
     pub(super) queue: Option<Arc<Queue<Kind>>>,
     /// Those of the lineup before that are in this one no more.
     leaving: Vec<Arc<Backend>>,
+    /// Nobody has published it: it is what the upstream before has left.
+    pub(super) is_former: bool,
 }
 
 impl Lineup {
@@ -167,6 +184,7 @@ impl Lineup {
             sessions: None,
             queue: None,
             leaving: Vec::new(),
+            is_former: false,
         }
     }
 

@@ -16,6 +16,7 @@ use pingora_load_balancing::selection::{BackendIter, BackendSelection};
 
 use super::backend::Backend;
 use super::balance::{Hash, LeastRequests, P2c, PeakEwma, Policy, Random, Request, RoundRobin};
+use super::heritage::Heritage;
 use super::own;
 use super::roster::{Lineup, Roster, Rules};
 use super::sticky::Token;
@@ -43,6 +44,20 @@ impl Parts {
             policy: policy(balance),
             clock,
             epoch,
+        }
+    }
+
+    /// The same, with a policy that has chosen for the upstream before.
+    pub(super) fn going_on(
+        (policy, epoch): &(Arc<dyn Policy>, Instant),
+        roster: Arc<Roster>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            roster,
+            policy: Arc::clone(policy),
+            clock,
+            epoch: *epoch,
         }
     }
 }
@@ -95,8 +110,9 @@ impl BackendSelection for Selection {
     /// Pingora asks for this one only where no configuration was given, which is never the case here.
     fn build(backends: &BTreeSet<Listed>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(crate::clock::SystemClock);
-        let roster = Arc::new(Roster::new(Rules::default(), Arc::clone(&clock)));
-        let parts = Parts::new(&config::Balance::RoundRobin, roster, clock);
+        let nobody = Heritage::default();
+        let roster = Roster::new(Rules::default(), Arc::clone(&clock), &nobody);
+        let parts = Parts::new(&config::Balance::RoundRobin, Arc::new(roster), clock);
         Self::build_with_config(backends, &parts)
     }
 

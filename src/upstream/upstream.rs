@@ -11,8 +11,9 @@ use pingora_load_balancing::{Backends, LoadBalancer};
 use super::backend::{Backend, Health};
 use super::balance::Policy;
 use super::budget::{RetryBudget, Withdrawal};
-use super::discovery::{Discovery, Published, Resolver};
+use super::discovery::{Discovery, Memory, Published, Resolver};
 use super::health::{Connector, Watch};
+use super::heritage::Heritage;
 use super::retry::{self, Decision, Failed};
 use super::roster::{Lineup, Roster, Rules};
 use super::selection::{InFlight, Parts, Selection};
@@ -37,15 +38,41 @@ pub struct Upstream {
 impl Upstream {
     /// An upstream without backends: the first [`Self::publish_backends`] brings them. Nothing is contacted.
     pub fn new(config: config::Upstream, clock: &Arc<dyn Clock>, resolver: &Arc<Resolver>) -> Self {
-        let roster = Arc::new(Roster::new(Rules::of(&config), Arc::clone(clock)));
+        Self::build(config, clock, resolver, Heritage::default())
+    }
+
+    /// The same, in place of `former`, which had its name in the configuration before: what is known of backends that stay goes on.
+    #[must_use]
+    pub fn in_place_of(
+        former: &Self,
+        config: config::Upstream,
+        clock: &Arc<dyn Clock>,
+        resolver: &Arc<Resolver>,
+    ) -> Self {
+        let heritage = Heritage::of(former, &config);
+        Self::build(config, clock, resolver, heritage)
+    }
+
+    fn build(
+        config: config::Upstream,
+        clock: &Arc<dyn Clock>,
+        resolver: &Arc<Resolver>,
+        heritage: Heritage,
+    ) -> Self {
+        let roster = Roster::new(Rules::of(&config), Arc::clone(clock), &heritage);
+        let roster = Arc::new(roster);
         log_states(&config);
-        let parts = Parts::new(&config.balance, Arc::clone(&roster), Arc::clone(clock));
+        let parts = match &heritage.policy {
+            Some(policy) => Parts::going_on(policy, Arc::clone(&roster), Arc::clone(clock)),
+            None => Parts::new(&config.balance, Arc::clone(&roster), Arc::clone(clock)),
+        };
         let epoch = parts.epoch;
         let policy = Arc::clone(&parts.policy);
         let discovery = Arc::new(Discovery::new(
             config.clone(),
             Arc::clone(&roster),
             Arc::clone(resolver),
+            heritage,
         ));
         let balancer = LoadBalancer::from_backends_with_config(
             Backends::new(Box::new(Published(Arc::clone(&discovery)))),
@@ -196,6 +223,16 @@ impl Upstream {
     /// The backends that are names, by their places in the file.
     pub fn names(&self) -> Vec<usize> {
         self.discovery.names()
+    }
+
+    /// Who chooses among the backends, and since when it counts time.
+    pub(super) fn policy_in_use(&self) -> (Arc<dyn Policy>, Instant) {
+        (Arc::clone(&self.policy), self.epoch)
+    }
+
+    /// What is known of the names.
+    pub(super) fn memory(&self) -> Memory {
+        self.discovery.memory()
     }
 
     /// Looks up one of [`Self::names`] and publishes what was found; how long until it is to be looked up again.

@@ -38,6 +38,7 @@ mod policies;
 mod proxy_protocol;
 mod queue;
 mod rate_limit;
+mod reloading;
 mod retries;
 mod routing;
 mod services;

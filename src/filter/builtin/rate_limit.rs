@@ -9,7 +9,7 @@
 //! A client on IPv6 has the 2⁶⁴ addresses of its network to choose from (RFC 4291 §2.5.1, RFC 8981). So an IPv6 address
 //! counts by its /64, wherever it stands in a key.
 //!
-//! What was counted is gone with the filter: every configuration that is loaded begins with full buckets.
+//! What was counted stays counted when the configuration is loaded anew, as long as the same limit stands in the same place.
 
 mod limit;
 mod table;

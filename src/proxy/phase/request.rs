@@ -23,6 +23,9 @@ pub(in crate::proxy) async fn handle(
         session.set_read_timeout(Some(connection.settings.timeouts.body));
     }
     identify(session, ctx);
+    if !is_open(ctx) {
+        return refuse(proxy, session, ctx, Failure::ListenerClosed).await;
+    }
     if !is_served_here(session, ctx) {
         return refuse(proxy, session, ctx, Failure::Misdirected).await;
     }
@@ -106,6 +109,13 @@ fn identify(session: &Session, ctx: &mut Ctx) {
     let is_trusted = ctx.sender.is_some_and(|sender| sender.peer_is_trusted);
     let kept = decision::kept_request_id(snapshot, headers, is_trusted).cloned();
     ctx.request_id = Some(kept.unwrap_or_else(|| decision::make_request_id(ctx.began_wall)));
+}
+
+/// Whether the configuration knows the listener. Where it does not, it was loaded while the request was on its way on a connection that
+/// is being closed; and what is written for a listener's requests, such as who may send them, is not to be left out.
+fn is_open(ctx: &Ctx) -> bool {
+    let connection = ctx.connection.as_ref();
+    connection.is_none_or(|facts| ctx.snapshot.has_listener(&facts.listener))
 }
 
 /// Whether the request's host is one that the connection was made for.

@@ -6,10 +6,10 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use crate::decision::headers::remove_in_order;
-use crate::proxy::{Ctx, Proxy, filters};
+use crate::proxy::{Ctx, Proxy, connection, filters};
 use crate::semantics::hop_by_hop;
 
-/// Takes out what concerned the backend's connection only, adds the request id, and says goodbye when the server is stopping.
+/// Takes out what concerned the backend's connection only, adds the request id, and says goodbye where the client is to leave.
 pub(in crate::proxy) async fn prepare(
     proxy: &Proxy,
     session: &mut Session,
@@ -32,9 +32,7 @@ pub(in crate::proxy) async fn prepare(
     if !ended.is_empty() {
         remove_in_order(response, &ended)?;
     }
-    if proxy.is_stopping() {
-        session.set_keepalive(None);
-    }
+    connection::say_farewell(session, ctx);
     if let Some((name, id)) = ctx.identity() {
         response.insert_header(name.to_owned(), id.clone())?;
     }

@@ -32,7 +32,11 @@ fn connection(socket: DuplexStream) -> Connection<DuplexStream> {
     let nobody = SocketAddr::from(([127, 0, 0, 1], 0));
     let facts = ConnectionFacts {
         listener: "test".into(),
-        settings: Arc::new(ListenerSettings::from(&config.listeners[0])),
+        settings: Arc::new(ListenerSettings {
+            timeouts: config.listeners[0].timeouts,
+            limits: config.listeners[0].limits,
+            leaving: tokio::sync::watch::channel(false).1,
+        }),
         local: nobody,
         peer: nobody,
         tls: None,

@@ -50,12 +50,9 @@ const SEND_BUFFER: usize = 128 * 1024;
 
 /// Serves requests until the client or the server has had enough.
 ///
-/// Once `shutdown` turns true, the client is told to send no others, and the connection ends with the last of those that it has sent.
-pub(super) async fn serve<S: Socket>(
-    proxy: Arc<HttpProxy>,
-    mut connection: Box<Connection<S>>,
-    shutdown: ShutdownWatch,
-) {
+/// Once the listener's clients are to leave, this one is told to send no others, and the connection ends with the last of those that it has
+/// sent.
+pub(super) async fn serve<S: Socket>(proxy: Arc<HttpProxy>, mut connection: Box<Connection<S>>) {
     connection.hand_over();
     let facts = Arc::clone(connection.facts());
     let digest = Arc::new(Digest {
@@ -74,9 +71,9 @@ pub(super) async fn serve<S: Socket>(
     let serving = Serving {
         connection,
         proxy,
+        leaving: facts.settings.leaving.clone(),
         facts,
         digest,
-        shutdown,
         streams: JoinSet::new(),
         patience: Patience::default(),
         requests: 0,
@@ -104,7 +101,7 @@ struct Serving<S: Socket> {
     proxy: Arc<HttpProxy>,
     facts: Arc<ConnectionFacts>,
     digest: Arc<Digest>,
-    shutdown: ShutdownWatch,
+    leaving: ShutdownWatch,
     /// One task for each request; whether its client gave it up.
     streams: JoinSet<bool>,
     patience: Patience,
@@ -124,7 +121,7 @@ impl<S: Socket> Serving<S> {
             };
             tokio::select! {
                 biased;
-                () = begins(&mut self.shutdown), if !self.is_leaving => self.leave(),
+                () = begins(&mut self.leaving), if !self.is_leaving => self.leave(),
                 Some(ended) = self.streams.join_next() => {
                     // A task that panicked has reset its stream, and is no sign of a hasty client.
                     self.note(ended.unwrap_or(false));
@@ -197,7 +194,7 @@ impl<S: Socket> Serving<S> {
             Err(error) => return log::error!("{}: HTTP/2: {error}", self.facts.peer),
         };
         let proxy = Arc::clone(&self.proxy);
-        let shutdown = self.shutdown.clone();
+        let shutdown = self.leaving.clone();
         self.streams.spawn(async move {
             let session = ServerSession::new_custom(Box::new(stream));
             proxy.process_new_http(session, &shutdown).await;

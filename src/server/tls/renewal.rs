@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use super::Terminator;
@@ -19,22 +19,28 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// Files that do not fit are complained of when they have not changed for so many looks.
 const PATIENCE: u32 = 4;
 
-/// Watches over the files of one listener, without end.
-pub(crate) async fn watch(listener: Arc<str>, terminator: Arc<Terminator>) {
+/// Watches over the files of one listener, as long as it is there.
+pub(crate) async fn watch(listener: Arc<str>, terminator: Weak<Terminator>) {
     let mut files = Files::default();
     loop {
         tokio::time::sleep(INTERVAL).await;
+        let Some(terminator) = terminator.upgrade() else {
+            return;
+        };
         let shown = terminator.written();
         let renewed = match files.look(&shown) {
             None => continue,
             Some(Ok(renewed)) if renewed == shown => continue,
             Some(Ok(renewed)) => terminator
-                .replace(renewed)
+                .prepare(renewed)
                 .map_err(|error| error.to_string()),
             Some(Err(complaint)) => Err(complaint),
         };
         match renewed {
-            Ok(()) => log::info!("listener {listener}: its certificates were read again"),
+            Ok(renewed) => {
+                terminator.show(renewed);
+                log::info!("listener {listener}: its certificates were read again");
+            }
             Err(why) => {
                 log::error!("listener {listener}: {why}; the certificates before are still shown");
             }

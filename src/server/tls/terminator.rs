@@ -27,16 +27,16 @@ pub(super) const HTTP2: &[u8] = b"h2";
 /// The TLS of one listener.
 #[derive(Debug)]
 pub(crate) struct Terminator {
-    current: ArcSwap<Current>,
-    tickets: Arc<dyn ProducesTickets>,
+    current: ArcSwap<Shown>,
     protocols: Protocols,
 }
 
-/// The certificates of one moment.
+/// The certificates of one moment, and all that a handshake needs.
 #[derive(Debug)]
-struct Current {
+pub(crate) struct Shown {
     written: ListenerTls,
     chooser: Arc<Chooser>,
+    tickets: Arc<dyn ProducesTickets>,
     acceptor: Arc<ServerConfig>,
 }
 
@@ -46,11 +46,9 @@ impl Terminator {
     /// # Errors
     /// rustls refuses something that the configuration's checks have not seen.
     pub(crate) fn new(tls: ListenerTls, protocols: Protocols) -> Result<Self, Error> {
-        let tickets = Ticketer::new()?;
-        let current = Current::new(tls, &tickets, protocols)?;
+        let current = Shown::new(tls, Ticketer::new()?, protocols)?;
         Ok(Self {
             current: ArcSwap::from_pointee(current),
-            tickets,
             protocols,
         })
     }
@@ -60,14 +58,24 @@ impl Terminator {
         self.current.load().written.clone()
     }
 
-    /// Shows these certificates from the next handshake on.
+    /// What would be shown with these certificates. Sessions go on, unless other clients are let in than before: one that was let in by the
+    /// former rule must not come back by its ticket.
     ///
     /// # Errors
-    /// As [`Self::new`]; those before are still shown then.
-    pub(super) fn replace(&self, tls: ListenerTls) -> Result<(), Error> {
-        let next = Current::new(tls, &self.tickets, self.protocols)?;
+    /// As [`Self::new`].
+    pub(crate) fn prepare(&self, tls: ListenerTls) -> Result<Shown, Error> {
+        let current = self.current.load();
+        let tickets = if current.written.clients == tls.clients {
+            Arc::clone(&current.tickets)
+        } else {
+            Ticketer::new()?
+        };
+        Shown::new(tls, tickets, self.protocols)
+    }
+
+    /// Shows these from the next handshake on.
+    pub(crate) fn show(&self, next: Shown) {
         self.current.store(Arc::new(next));
-        Ok(())
     }
 
     /// Makes a TLS connection of one that was just accepted, and tells which certificates there were.
@@ -88,10 +96,10 @@ impl Terminator {
     }
 }
 
-impl Current {
+impl Shown {
     fn new(
         tls: ListenerTls,
-        tickets: &Arc<dyn ProducesTickets>,
+        tickets: Arc<dyn ProducesTickets>,
         protocols: Protocols,
     ) -> Result<Self, Error> {
         let identities = || {
@@ -115,12 +123,13 @@ impl Current {
             .with_protocol_versions(versions)?
             .with_client_cert_verifier(verifier)
             .with_cert_resolver(Arc::new(certificates));
-        config.ticketer = Arc::clone(tickets);
+        config.ticketer = Arc::clone(&tickets);
         config.session_storage = rustls::server::ServerSessionMemoryCache::new(SESSIONS);
         config.alpn_protocols = names(protocols);
         Ok(Self {
             written: tls,
             chooser,
+            tickets,
             acceptor: Arc::new(config),
         })
     }

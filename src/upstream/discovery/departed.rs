@@ -31,7 +31,7 @@ impl Departed {
         written: &config::Backend,
     ) -> Option<Arc<Backend>> {
         let mut all = self.0.iter();
-        let index = all.rposition(|one| one.address() == address && one.stands_for(written))?;
+        let index = all.rposition(|one| one.address() == address && one.goes_on_as(written))?;
         let backend = self.0.remove(index)?;
         backend.set_health(Health::Unknown);
         Some(backend)

@@ -15,7 +15,7 @@ use super::schedule;
 use super::srv::Preference;
 
 /// What is known of one name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     services: Vec<Service>,
     hosts: BTreeMap<String, Families>,
@@ -24,7 +24,7 @@ pub(super) struct Known {
     failures: u32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Families {
     v4: Vec<IpAddr>,
     v6: Vec<IpAddr>,

@@ -32,6 +32,7 @@ use pingora_load_balancing::Backend as Listed;
 use pingora_load_balancing::discovery::ServiceDiscovery;
 
 use super::backend::Backend;
+use super::heritage::Heritage;
 use super::peer::Peers;
 use super::roster::{Lineup, Roster};
 use crate::config::{self, BackendAddress};
@@ -48,17 +49,30 @@ pub(super) struct Discovery {
     /// What is known of each name, by its place in the list of backends.
     known: Vec<Mutex<Known>>,
     departed: Mutex<Departed>,
+    /// Whether backends of the upstream before go on as they are, …
+    is_alike: bool,
+    /// … and whether what is known of their health holds.
+    keeps_health: bool,
 }
+
+/// What names were known to stand for.
+#[derive(Debug, Default)]
+pub(super) struct Memory(HashMap<BackendAddress, Known>);
 
 impl Discovery {
     pub(super) fn new(
         upstream: config::Upstream,
         roster: Arc<Roster>,
         resolver: Arc<Resolver>,
+        heritage: Heritage,
     ) -> Self {
-        let known = upstream.backends.iter().map(|_| Mutex::default());
+        let Memory(mut memory) = heritage.memory;
+        let backends = upstream.backends.iter();
+        let known = backends.map(|one| memory.remove(&one.address).unwrap_or_default());
         Self {
-            known: known.collect(),
+            is_alike: heritage.is_alike,
+            keeps_health: heritage.keeps_health,
+            known: known.map(Mutex::new).collect(),
             peers: Peers::new(&upstream),
             upstream,
             roster,
@@ -72,6 +86,13 @@ impl Discovery {
         let backends = self.upstream.backends.iter().enumerate();
         let names = backends.filter(|(_, one)| !matches!(one.address, BackendAddress::Socket(_)));
         names.map(|(index, _)| index).collect()
+    }
+
+    /// What is known of all names.
+    pub(super) fn memory(&self) -> Memory {
+        let known = self.known.iter().map(|known| locked(known).clone());
+        let written = self.upstream.backends.iter().map(|one| one.address.clone());
+        Memory(std::iter::zip(written, known).collect())
     }
 
     /// Looks up the name at this place. What was found is known then, but neither published nor told.
@@ -106,14 +127,15 @@ impl Discovery {
         for (index, written) in self.upstream.backends.iter().enumerate() {
             for (address, share) in self.located(index, written) {
                 if seen.insert(address) {
-                    let there = known.find(address);
-                    backends.push(self.backend(there, &mut departed, address, written, share));
+                    backends.push(self.backend(&known, &mut departed, address, written, share));
                     shares.push(share);
                 }
             }
         }
         let gone = known.backends.iter();
-        departed.extend(gone.filter(|backend| !seen.contains(&backend.address())));
+        if self.is_own(&known) {
+            departed.extend(gone.filter(|backend| !seen.contains(&backend.address())));
+        }
         self.roster.publish(backends);
         let lineup = self.roster.lineup();
         for (index, (backend, share)) in std::iter::zip(&lineup.backends, shares).enumerate() {
@@ -145,10 +167,15 @@ impl Discovery {
         std::iter::zip(addresses, shares).collect()
     }
 
+    /// Whether its backends are connected to as this upstream has it.
+    fn is_own(&self, lineup: &Lineup) -> bool {
+        !lineup.is_former || self.is_alike
+    }
+
     /// The backend at `address`: the one that is or was there, or a new one.
     fn backend(
         &self,
-        there: Option<&Arc<Backend>>,
+        known: &Lineup,
         departed: &mut Departed,
         address: SocketAddr,
         written: &config::Backend,
@@ -164,9 +191,12 @@ impl Discovery {
             };
             Backend::new(address, &ranked, peer)
         };
-        match there {
-            Some(backend) if backend.stands_for(written) => Arc::clone(backend),
-            // Another name stood for this address, with a limit and a state of its own.
+        match known.find(address) {
+            Some(backend) if self.is_own(known) && backend.goes_on_as(written) => {
+                Arc::clone(backend)
+            }
+            Some(_) if known.is_former && !self.keeps_health => Arc::new(new()),
+            // Another entry stood for this address, with a limit, a state or settings of its own.
             Some(former) => Arc::new(new().in_place_of(former)),
             None => departed
                 .take(address, written)
@@ -206,7 +236,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Departed, Discovery, Lineup, Resolver, Roster, Share};
+    use super::{Departed, Discovery, Heritage, Lineup, Resolver, Roster, Share};
     use crate::config;
     use crate::upstream::roster::Rules;
 
@@ -222,9 +252,11 @@ mod tests {
         let roster = Arc::new(Roster::new(
             Rules::default(),
             Arc::new(crate::clock::SystemClock),
+            &Heritage::default(),
         ));
         let resolver = Arc::new(Resolver::new(config::Resolver::default()));
-        let discovery = Discovery::new(upstream, Arc::clone(&roster), resolver);
+        let discovery =
+            Discovery::new(upstream, Arc::clone(&roster), resolver, Heritage::default());
         let mut departed = Departed::default();
         let share = Share {
             thousandths: 1_000,
@@ -232,14 +264,14 @@ mod tests {
         };
         let address = "192.0.2.1:443".parse().unwrap();
 
-        let first = discovery.backend(None, &mut departed, address, &a, share);
+        let first = discovery.backend(&roster.lineup(), &mut departed, address, &a, share);
         roster.publish(vec![Arc::clone(&first)]);
         let lineup: Arc<Lineup> = roster.lineup();
         assert!(Arc::ptr_eq(
             &first,
-            &discovery.backend(lineup.find(address), &mut departed, address, &a, share)
+            &discovery.backend(&lineup, &mut departed, address, &a, share)
         ));
-        let moved = discovery.backend(lineup.find(address), &mut departed, address, &b, share);
+        let moved = discovery.backend(&lineup, &mut departed, address, &b, share);
         assert_eq!(
             (&*first.peer().sni, &*moved.peer().sni),
             ("a.test", "b.test")

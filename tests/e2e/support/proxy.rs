@@ -102,6 +102,35 @@ impl Proxy {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Changes its file, and waits until it has taken it; the line of the log that says so.
+    pub(crate) fn reload(&self, configuration: &str) -> String {
+        let before = self.reloads();
+        write_file(self.folder.path(), configuration);
+        self.signal(Signal::HUP);
+        self.nth_reload(before)
+    }
+
+    /// The line of the log that says what came of the reload before which there were so many.
+    fn nth_reload(&self, before: usize) -> String {
+        let mut line = None;
+        eventually("the reload is done", || {
+            line = self.reload_lines().into_iter().nth(before);
+            line.is_some()
+        });
+        line.unwrap()
+    }
+
+    /// How many there have been.
+    fn reloads(&self) -> usize {
+        self.reload_lines().len()
+    }
+
+    fn reload_lines(&self) -> Vec<String> {
+        let lines = self.stderr.all().into_iter();
+        let ends = |line: &String| line.contains("reloaded ") || line.contains("is not used; the");
+        lines.filter(ends).collect()
+    }
+
     /// Takes from it the right to open one more file; what it had the right to before.
     pub(crate) fn let_open_no_more_files(&self) -> Rlimit {
         let folder = format!("/proc/{}/fd", self.child.id());

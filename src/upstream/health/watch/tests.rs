@@ -3,6 +3,7 @@ use std::net::TcpListener;
 use super::*;
 use crate::clock::{Clock, SystemClock};
 use crate::upstream::Resolver;
+use crate::upstream::heritage::Heritage;
 use crate::upstream::peer::Peers;
 use crate::upstream::roster::Rules;
 
@@ -41,7 +42,12 @@ struct Watched {
 
 fn watched() -> Watched {
     let config = configured(SocketAddr::from(([127, 0, 0, 1], 1)));
-    let roster = Arc::new(Roster::new(Rules::of(&config), Arc::new(SystemClock)));
+    let roster = Roster::new(
+        Rules::of(&config),
+        Arc::new(SystemClock),
+        &Heritage::default(),
+    );
+    let roster = Arc::new(roster);
     let check = config.health_check.clone().unwrap();
     let of = upstream(&config);
     let watch = Watch::new(of, Arc::clone(&roster), check, Arc::default());

@@ -1,0 +1,252 @@
+//! One listener: it accepts clients, gets to know each of them, and hands it to whoever speaks its protocol.
+//!
+//! Each connection is a task. What it takes to get to know a client (the PROXY protocol, TLS, the first bytes) is given back when that is
+//! done, so that a connection that waits for its next request holds little more than what serves it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
+use pingora_core::protocols::SocketDigest;
+use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
+use pingora_core::server::ShutdownWatch;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use super::connection::{Connection, Socket};
+use super::connections::Connections;
+use super::introduction::{Introduced, Unknown, introduce};
+use super::protocol::{self, Agreed, Serving};
+use super::room::{Room, Seat};
+use super::tls::{self, Terminator, TlsStream};
+use crate::config::{Protocols, ProxyProtocol};
+use crate::proxy::HttpProxy;
+use crate::proxy::connection::{ConnectionFacts, ListenerSettings, Stall, TlsFacts};
+use crate::runtime::Live;
+use crate::tls::Chooser;
+
+/// After an error that will not go away by itself (no descriptors left), accepting rests this long.
+const REST: Duration = Duration::from_millis(100);
+
+/// One listener, shared by its connections.
+pub(super) struct Listener {
+    pub(super) name: Arc<str>,
+    pub(super) settings: Arc<ListenerSettings>,
+    pub(super) tls: Option<Arc<Terminator>>,
+    pub(super) protocols: Protocols,
+    pub(super) proxy_protocol: ProxyProtocol,
+    pub(super) room: Arc<Room>,
+    pub(super) live: Arc<Live>,
+    pub(super) proxy: Arc<HttpProxy>,
+    pub(super) connections: Arc<Connections>,
+    /// Turns true when clients that have no request under way are to leave.
+    pub(super) closing: ShutdownWatch,
+}
+
+impl Listener {
+    /// Accepts until the listener is no more what it is.
+    pub(super) async fn accept_all(self: Arc<Self>, socket: Arc<TcpListener>) {
+        let mut leaving = self.settings.leaving.clone();
+        loop {
+            let seat = tokio::select! {
+                biased;
+                _ = leaving.wait_for(|leaving| *leaving) => return,
+                seat = self.room.seat() => seat,
+            };
+            let accepted = tokio::select! {
+                biased;
+                _ = leaving.wait_for(|leaving| *leaving) => return,
+                accepted = socket.accept() => accepted,
+            };
+            match accepted {
+                Ok((client, peer)) => self.welcome(client, peer, seat),
+                Err(error) => self.accept_failed(&error).await,
+            }
+        }
+    }
+
+    fn welcome(self: &Arc<Self>, client: TcpStream, peer: SocketAddr, seat: Seat) {
+        // Counted before the task exists, so that a shutdown does not miss it.
+        let open = self.connections.begin();
+        let listener = Arc::clone(self);
+        tokio::spawn(async move {
+            let _open = (open, seat);
+            let serving = Box::pin(listener.meet(client, peer)).await;
+            drop(listener);
+            if let Some(serving) = serving {
+                serving.await;
+            }
+        });
+    }
+
+    /// Gets to know a client; what then serves it until one of the two has had enough.
+    async fn meet(&self, mut client: TcpStream, peer: SocketAddr) -> Option<Serving> {
+        // What fails here fails because the client is gone already.
+        let local = client.set_nodelay(true).and_then(|()| client.local_addr());
+        let local = local.ok()?;
+        let met = async {
+            let Introduced { peer, unread } = self.introduce(&mut client, peer).await?;
+            let ends = Ends {
+                peer,
+                local,
+                digest: digest(&client, local, peer),
+            };
+            match &self.tls {
+                None => Ok(self.served_over(client, ends, &unread, None).await),
+                Some(terminator) => self.served_by_tls(terminator, client, ends, &unread).await,
+            }
+        };
+        let met: Result<_, Unserved> = met.await;
+        met.unwrap_or_else(|unserved| {
+            unserved.tell(&self.name, peer);
+            None
+        })
+    }
+
+    /// Learns who the client is where proxies in front say so.
+    async fn introduce(
+        &self,
+        client: &mut TcpStream,
+        peer: SocketAddr,
+    ) -> Result<Introduced, Unserved> {
+        if self.proxy_protocol == ProxyProtocol::Off {
+            return Ok(Introduced::as_connected(peer));
+        }
+        let is_trusted = self.live.snapshot().trusted_proxies.contains(peer.ip());
+        let mut closing = self.closing.clone();
+        tokio::select! {
+            introduced = introduce(client, peer, is_trusted, self.proxy_protocol) => {
+                introduced.map_err(Unserved::Unknown)
+            }
+            _ = closing.wait_for(|closing| *closing) => Err(Unserved::Closing),
+        }
+    }
+
+    async fn served_by_tls(
+        &self,
+        terminator: &Terminator,
+        client: TcpStream,
+        ends: Ends,
+        unread: &[u8],
+    ) -> Result<Option<Serving>, Unserved> {
+        // No record of TLS begins like a header of the PROXY protocol.
+        if !unread.is_empty() {
+            return Err(Unserved::Unknown(Unknown::Absent));
+        }
+        let (stream, chooser) = self.shake_hands(terminator, client).await?;
+        let facts = Arc::new(tls::session(&stream, chooser));
+        let tls = (facts, tls::agreed(&stream));
+        Ok(self.served_over(stream, ends, &[], Some(tls)).await)
+    }
+
+    async fn shake_hands(
+        &self,
+        terminator: &Terminator,
+        client: TcpStream,
+    ) -> Result<(TlsStream, Arc<Chooser>), Unserved> {
+        let mut closing = self.closing.clone();
+        let deadline = self.settings.timeouts.tls_handshake;
+        tokio::select! {
+            shaken = timeout(deadline, terminator.accept(client)) => match shaken {
+                Ok(Ok(shaken)) => Ok(shaken),
+                Ok(Err(error)) => Err(Unserved::Handshake(error)),
+                Err(_) => Err(Unserved::TooSlow),
+            },
+            _ = closing.wait_for(|closing| *closing) => Err(Unserved::Closing),
+        }
+    }
+
+    async fn served_over<S: Socket>(
+        &self,
+        socket: S,
+        ends: Ends,
+        unread: &[u8],
+        tls: Option<(Arc<TlsFacts>, Agreed)>,
+    ) -> Option<Serving> {
+        let (tls, agreed) = tls.unzip();
+        let facts = ConnectionFacts {
+            listener: Arc::clone(&self.name),
+            settings: Arc::clone(&self.settings),
+            local: ends.local,
+            peer: ends.peer,
+            tls,
+            descriptor: Connection::<S>::descriptor,
+            stall: Stall::default(),
+            must_abort: AtomicBool::new(false),
+            bytes_read: AtomicU64::new(0),
+            bytes_written: AtomicU64::new(0),
+        };
+        let mut connection = Box::new(Connection::new(socket, Arc::new(facts), ends.digest));
+        connection.unread().extend_from_slice(unread);
+        let (proxy, closing) = (Arc::clone(&self.proxy), self.closing.clone());
+        protocol::begin(proxy, connection, closing, self.protocols, agreed).await
+    }
+
+    async fn accept_failed(&self, error: &io::Error) {
+        if is_of_the_client(error) {
+            return;
+        }
+        log::error!(
+            "listener {}: cannot accept: {error}; is the limit of open files too low (ulimit -n)?",
+            self.name
+        );
+        tokio::time::sleep(REST).await;
+    }
+}
+
+/// The two ends of a connection.
+struct Ends {
+    peer: SocketAddr,
+    local: SocketAddr,
+    digest: Arc<SocketDigest>,
+}
+
+/// Why a client was not served.
+enum Unserved {
+    /// It is not known who it is.
+    Unknown(Unknown),
+    /// TLS did not come about.
+    Handshake(io::Error),
+    /// TLS did not come about in time.
+    TooSlow,
+    /// The listener is closed.
+    Closing,
+}
+
+impl Unserved {
+    /// A client that just goes away, as port scanners do, is only told of to whoever asks for it.
+    fn tell(&self, listener: &str, peer: SocketAddr) {
+        match self {
+            Self::Unknown(Unknown::Gone) => {
+                log::debug!("{listener}: {peer}: no PROXY protocol: it went away");
+            }
+            Self::Unknown(why) => log::info!("{listener}: {peer}: no PROXY protocol: {why}"),
+            Self::Handshake(error) => match tls::why(error) {
+                Some(why) => log::info!("{listener}: {peer}: no TLS: {why}"),
+                None => log::debug!("{listener}: {peer}: no TLS: it went away"),
+            },
+            Self::TooSlow => log::info!("{listener}: {peer}: no TLS: the handshake took too long"),
+            Self::Closing => log::debug!("{listener}: {peer}: not served: the listener is closed"),
+        }
+    }
+}
+
+/// What Pingora would otherwise ask the kernel for.
+fn digest(client: &TcpStream, local: SocketAddr, peer: SocketAddr) -> Arc<SocketDigest> {
+    let digest = SocketDigest::from_raw_fd(client.as_raw_fd());
+    let _ = digest.peer_addr.set(Some(PingoraAddress::Inet(peer)));
+    let _ = digest.local_addr.set(Some(PingoraAddress::Inet(local)));
+    Arc::new(digest)
+}
+
+/// The client gave up while it waited: nothing is wrong here.
+fn is_of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    )
+}

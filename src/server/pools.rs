@@ -1,0 +1,28 @@
+//! Unused connections to backends: how many of them Pingora keeps.
+//!
+//! Its pool is made once for all upstreams. How many each may keep is decided when a connection is opened; the pool only has to be large
+//! enough, also for a configuration that is loaded later.
+
+use crate::config::Config;
+
+/// There is room for so many, however few are wanted at the start.
+const AT_LEAST: usize = 4_096;
+
+/// How many the process can keep.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room(pub(super) usize);
+
+impl Room {
+    /// That of a process which starts with this configuration.
+    pub(super) fn for_a_start_with(config: &Config) -> Self {
+        Self(kept(config).max(AT_LEAST))
+    }
+}
+
+/// How many unused connections all upstreams together keep.
+pub(super) fn kept(config: &Config) -> usize {
+    let upstreams = config.upstreams.iter();
+    upstreams
+        .map(|upstream| upstream.connections.keepalive)
+        .sum()
+}

@@ -1,0 +1,153 @@
+//! The configuration is loaded anew, and takes the place of the one before without anybody noticing.
+//!
+//! Everything that can fail comes first: the file and all that it names are read and checked, new addresses are bound, logs are opened, and
+//! new backends are found and checked once. Only then does anything change, and from then on nothing fails. A file that cannot be used
+//! changes nothing: what is wrong is logged, and the configuration before stays. So a file is in force as a whole, or not at all.
+//!
+//! A request is served to its end by the configuration that it began under.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use super::authorities;
+use super::background::{self, Embedded, Keepers};
+use super::front_door::FrontDoor;
+use super::pools::{self, Room};
+use crate::clock::Clock;
+use crate::config::{self, Checked, Config, Vocabulary};
+use crate::observe::access_log::AccessLog;
+use crate::observe::process_log;
+use crate::runtime::{Live, changes};
+use crate::upstream::Resolver;
+
+/// Where the configuration comes from.
+#[derive(Debug)]
+pub struct Source {
+    /// The file.
+    pub path: PathBuf,
+    /// The words that the program adds to it.
+    pub vocabulary: Vocabulary,
+}
+
+/// Puts one configuration in the place of another.
+pub(super) struct Reload {
+    pub(super) source: Arc<Source>,
+    /// The one that is in force.
+    pub(super) config: Checked<Config>,
+    pub(super) live: Arc<Live>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) resolver: Arc<Resolver>,
+    pub(super) access_log: Arc<AccessLog>,
+    pub(super) front_door: Arc<FrontDoor>,
+    /// How many unused connections to backends there is room for.
+    pub(super) kept: Room,
+}
+
+impl Reload {
+    /// Loads the file, and says what came of it.
+    pub(super) async fn reload(&mut self, keepers: &mut Keepers, embedded: &mut Embedded) {
+        let file = self.source.path.display().to_string();
+        match self.try_reload(keepers, embedded).await {
+            Ok(changes) => {
+                let generation = self.live.snapshot().generation;
+                let changes = match changes.is_empty() {
+                    true => "nothing is different".to_owned(),
+                    false => changes.join(", "),
+                };
+                log::info!("reloaded {file}, generation {generation}: {changes}");
+            }
+            Err(why) => {
+                for line in why.lines() {
+                    log::error!("reload: {line}");
+                }
+                log::error!(
+                    "reload: {file} is not used; the configuration before it stays in force"
+                );
+            }
+        }
+    }
+
+    async fn try_reload(
+        &mut self,
+        keepers: &mut Keepers,
+        embedded: &mut Embedded,
+    ) -> Result<Vec<String>, String> {
+        let next = self.load().await?;
+        self.refuse_what_stays(&next)?;
+        authorities::check(&next).map_err(|failed| failed.to_string())?;
+        let plan = self.front_door.plan(&next.listeners)?;
+        let lines = self.access_log.prepare(&next.access_log);
+        let lines = lines.map_err(|error| error.to_string())?;
+        let changes = changes(&self.config, &next);
+
+        let is_same_resolver = self.config.resolver == next.resolver;
+        if !is_same_resolver {
+            self.resolver = Arc::new(Resolver::new(next.resolver.clone()));
+        }
+        embedded.open(&next.embedded_backends).await;
+        let former = self.live.snapshot();
+        let snapshot = former.next(next.clone(), &self.clock, &self.resolver, is_same_resolver);
+        let new = snapshot.upstreams.iter();
+        let new = new.filter(|upstream| !keepers.have(upstream)).cloned();
+        let begun = join_all(new.map(|upstream| background::begin(upstream, keepers.connector())));
+        let begun = begun.await;
+
+        for warning in next.warnings(self.clock.wall()) {
+            log::warn!("{warning}");
+        }
+        process_log::follow(&next.log.level);
+        self.front_door.close_others(&plan);
+        keepers.follow(begun, &snapshot.upstreams);
+        self.live.follow(snapshot);
+        self.front_door.follow(plan);
+        embedded.close_others(&next.embedded_backends);
+        self.config = next;
+        // Whoever writes to the former one at this moment is not held up: it closes when the last of them is done.
+        let access_log = Arc::clone(&self.access_log);
+        let followed = tokio::task::spawn_blocking(move || access_log.follow(lines));
+        // It does not panic.
+        let _ = followed.await;
+        Ok(changes)
+    }
+
+    /// Reads the file on a thread of its own, where it holds up no health check.
+    async fn load(&self) -> Result<Checked<Config>, String> {
+        let source = Arc::clone(&self.source);
+        let loading = tokio::task::spawn_blocking(move || {
+            config::load_with(&source.path, &source.vocabulary)
+        });
+        match loading.await {
+            Ok(loaded) => loaded.map_err(|faults| faults.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// What belongs to the process cannot change while it runs: such a file is refused, since it would not be true.
+    fn refuse_what_stays(&self, next: &Config) -> Result<(), String> {
+        let (former, server) = (&self.config.server, &next.server);
+        let mut refused = Vec::new();
+        if former.threads != server.threads {
+            refused.push("server.threads");
+        }
+        if former.pid_file != server.pid_file {
+            refused.push("server.pid_file");
+        }
+        let mut refused: Vec<_> = refused
+            .into_iter()
+            .map(|key| format!("{key} cannot change while the process runs; restart it, or write what was there before"))
+            .collect();
+        let wanted = pools::kept(next);
+        if wanted > self.kept.0 {
+            refused.push(format!(
+                "upstreams: `connections.keepalive` of all together is {wanted}, and this process can keep {}; restart it, or write less",
+                self.kept.0
+            ));
+        }
+        match refused.is_empty() {
+            true => Ok(()),
+            false => Err(refused.join("\n")),
+        }
+    }
+}
