@@ -21,7 +21,7 @@ use crate::decision::{self, Outgoing, Sender, Words};
 use crate::filter::{Facts, RequestHead, Touched};
 use crate::observe::record::{Record, Tls};
 use crate::proxy::failure::Failure;
-use crate::proxy::reply;
+use crate::proxy::turned_away::Reason;
 use crate::runtime::{Action, Listener, Route, Snapshot};
 use crate::semantics::forwarded::{self, Scheme};
 use crate::semantics::head;
@@ -45,7 +45,7 @@ pub async fn explain(
     if let Err(refused) = head::check(&question.head, &listener.head) {
         let status = refused.status();
         told.status = Some(status.as_u16());
-        told.because = Some(reply::sentence(status).to_owned());
+        told.because = Some(Reason::Head(refused).sentence().to_owned());
         return told;
     }
     let Ok(sent) = engine::read(&question.head) else {
@@ -336,12 +336,12 @@ impl<'a> Journey<'a> {
             client: sender.client,
             client_port: Some(peer.port()).filter(|_| sender.client == peer.ip()),
             request_id: self.request_id.to_str().unwrap_or_default(),
-            method: &self.sent.method,
+            method: Some(&self.sent.method),
             target: self.sent.raw_path(),
             host: &self.words.host,
             path: &self.words.path,
             path_regex: route.and_then(|route| route.path_regex.as_ref()),
-            version: self.sent.version,
+            version: Some(self.sent.version),
             request_headers: &self.sent.headers,
             request_length: 0,
             route: route.map(|route| route.label.as_str()),

@@ -34,8 +34,8 @@ pub struct Record<'a> {
     pub client_port: Option<u16>,
     /// Kept from a trusted peer, or made here.
     pub request_id: &'a str,
-    /// Method of the request.
-    pub method: &'a Method,
+    /// Method of the request; none where its head cannot be read.
+    pub method: Option<&'a Method>,
     /// Request target as sent; not checked, and not necessarily UTF-8.
     pub target: &'a [u8],
     /// Host as it was matched: lower case, without port.
@@ -44,8 +44,8 @@ pub struct Record<'a> {
     pub path: &'a str,
     /// What the route asks of the path, when that is an expression with named groups.
     pub path_regex: Option<&'a Regex>,
-    /// Protocol of the request.
-    pub version: Version,
+    /// Protocol of the request; none where its head cannot be read.
+    pub version: Option<Version>,
     /// Headers of the request, as received.
     pub request_headers: &'a HeaderMap,
     /// Bytes of the request: line, headers and body.
@@ -66,7 +66,7 @@ pub struct Record<'a> {
     pub bytes_sent: u64,
     /// The same without the header.
     pub body_bytes_sent: u64,
-    /// RFC 9209 name of what went wrong, if anything did.
+    /// RFC 9209 name of what went wrong, or a word of our own, if anything did.
     pub error: Option<&'a str>,
 }
 

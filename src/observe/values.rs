@@ -10,7 +10,7 @@
 mod tests;
 
 use http::header::{COOKIE, HeaderName};
-use http::{HeaderMap, Version};
+use http::{HeaderMap, Method, Version};
 
 use super::record::{Attempt, Record, Tls};
 use super::text::{
@@ -33,10 +33,10 @@ impl Values for Record<'_> {
             V::Path => append_text(self.path, out),
             V::PathGroup(name) => append_text(self.path_group(name).unwrap_or_default(), out),
             V::RequestTarget => out.extend_from_slice(self.target),
-            V::RequestMethod => append_text(self.method.as_str(), out),
+            V::RequestMethod => append_text(self.method.map_or("", Method::as_str), out),
             V::Scheme => append_text(self.scheme(), out),
             V::ServerPort => append_number(self.server_port, out),
-            V::ServerProtocol => append_text(protocol(self.version), out),
+            V::ServerProtocol => append_text(self.version.map_or("", protocol), out),
             V::ClientAddress => append_address(self.client, out),
             V::ClientPort => append_number(self.client_port, out),
             V::PeerAddress => append_address(self.peer, out),

@@ -18,6 +18,7 @@ use pingora_proxy::Session;
 use tokio::time::{Instant, sleep_until};
 
 use super::Ctx;
+use super::turned_away::Origin;
 use crate::config::{ListenerLimits, ListenerTimeouts};
 use crate::observe::record::Tls;
 use crate::semantics::forwarded::Scheme;
@@ -82,6 +83,16 @@ impl ConnectionFacts {
             must_abort: AtomicBool::new(false),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
+        }
+    }
+
+    /// Whose connection it is, for the record of a request that the engine does not see.
+    pub(crate) fn origin(&self) -> Origin<'_> {
+        Origin {
+            listener: &self.listener,
+            local: self.local,
+            peer: self.peer,
+            tls: self.tls.as_ref().map(|tls| &tls.session),
         }
     }
 

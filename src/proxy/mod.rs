@@ -13,6 +13,7 @@ mod phase;
 mod record;
 pub(crate) mod reply;
 mod stall;
+pub(crate) mod turned_away;
 
 pub use ctx::Ctx;
 
@@ -22,7 +23,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use pingora_core::apps::{HttpServerApp, ReusedHttpStream};
 use pingora_core::protocols::Digest;
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::server::ShutdownWatch;
+use pingora_core::server::configuration::ServerConf;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -32,8 +37,38 @@ use crate::clock::Clock;
 use crate::observe::access_log::AccessLog;
 use crate::runtime::Live;
 
-/// Pingora's engine, driving [`Proxy`].
-pub type HttpProxy = pingora_proxy::HttpProxy<Proxy>;
+use turned_away::Reporter;
+
+/// Pingora's engine, driving [`Proxy`], and beside it who reports what never gets to the engine.
+pub struct HttpProxy {
+    engine: Arc<pingora_proxy::HttpProxy<Proxy>>,
+    reporter: Reporter,
+}
+
+impl HttpProxy {
+    /// An engine with these settings.
+    pub fn new(settings: &Arc<ServerConf>, proxy: Proxy) -> Self {
+        let reporter = Reporter::new(&proxy);
+        Self {
+            engine: Arc::new(pingora_proxy::http_proxy(settings, proxy)),
+            reporter,
+        }
+    }
+
+    /// Serves one request. The connection, if it can be used again.
+    pub(crate) async fn serve(
+        &self,
+        session: ServerSession,
+        stopping: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        self.engine.process_new_http(session, stopping).await
+    }
+
+    /// Reports what never gets to the engine.
+    pub(crate) fn reporter(&self) -> &Reporter {
+        &self.reporter
+    }
+}
 
 /// The load balancer, as Pingora's engine drives it.
 #[derive(Debug)]

@@ -58,12 +58,12 @@ pub(super) fn of<'a>(
             .as_ref()
             .and_then(|id| id.to_str().ok())
             .unwrap_or_default(),
-        method: &request.method,
+        method: Some(&request.method),
         target: request.raw_path(),
         host: &words.host,
         path: &words.path,
         path_regex: ctx.route().and_then(|route| route.path_regex.as_ref()),
-        version: request.version,
+        version: Some(request.version),
         request_headers: &request.headers,
         request_length: connection.map_or(0, |facts| facts.bytes_read.load(Ordering::Relaxed)),
         route: ctx.route().map(|route| route.label.as_str()),

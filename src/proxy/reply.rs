@@ -168,41 +168,35 @@ pub(crate) fn begun(session: &Session) -> Option<&ResponseHeader> {
     })
 }
 
-/// The whole answer to a head that never reached the HTTP engine, ready for the wire.
-pub(crate) fn refused_head(status: StatusCode) -> Bytes {
-    refused_with(status, sentence(status))
+/// The body of the answer to a request that never reached the HTTP engine.
+pub(crate) fn refused_body(status: StatusCode, sentence: &str, id: &HeaderValue) -> Bytes {
+    body(status, "", sentence, Some(id), false)
 }
 
-/// The whole answer to a client that speaks HTTP in the clear on a port where TLS is spoken.
-pub(crate) fn plain_where_tls_is_spoken() -> Bytes {
-    let sentence = "This port speaks HTTPS, and the request came in the clear; ask with https://.";
-    refused_with(StatusCode::BAD_REQUEST, sentence)
-}
-
-fn refused_with(status: StatusCode, sentence: &str) -> Bytes {
-    let body = format!("{sentence}\n");
+/// The whole answer to such a request on HTTP/1, ready for the wire, and how long its body is. `id` is a header's name and the request id.
+pub(crate) fn refused_head(
+    status: StatusCode,
+    sentence: &str,
+    (name, id): (&str, &HeaderValue),
+) -> (Bytes, usize) {
+    let body = refused_body(status, sentence, id);
     let mut answer = BytesMut::new();
     answer.put_slice(
         format!(
             "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
-             Proxy-Status: evenkeel; error=http_request_error\r\nConnection: close\r\n\r\n{body}",
+             Cache-Control: no-store\r\nProxy-Status: {REFUSED}\r\n{name}: ",
             body.len()
         )
         .as_bytes(),
     );
-    answer.freeze()
+    answer.put_slice(id.as_bytes());
+    answer.put_slice(b"\r\nConnection: close\r\n\r\n");
+    answer.put_slice(&body);
+    (answer.freeze(), body.len())
 }
 
-/// What a person is told of a head that was refused.
-pub(crate) fn sentence(status: StatusCode) -> &'static str {
-    match status {
-        StatusCode::REQUEST_TIMEOUT => "The request did not arrive in time.",
-        StatusCode::URI_TOO_LONG => "The request's target is too long.",
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The request's head is too large.",
-        StatusCode::NOT_IMPLEMENTED => "This is not a forward proxy: CONNECT is not supported.",
-        _ => "The request is malformed.",
-    }
-}
+/// `Proxy-Status` of these answers.
+pub(crate) const REFUSED: &str = "evenkeel; error=http_request_error";
 
 /// Reads away a body that nobody wants, so that the connection can be kept. One that is large, or that the client has not begun to send
 /// because it waits for a `100 Continue`, is left: the answer then closes the connection.

@@ -19,6 +19,7 @@
 //! | [`hop_by_hop`] | what ends at this hop | RFC 9110 §7.6.1 |
 //! | [`path`] | what a route compares | RFC 3986 §2, §3.3 |
 //! | [`request_id`] | the name of one request | RFC 9562 §5.7 |
+//! | [`request_line`] | what can be said of a head that was refused | RFC 9112 §3 |
 //! | [`rfc7239`] | the grammar of `Forwarded` | RFC 7239 §4 |
 //! | [`stream_head`] | the same for HTTP/2, and how HTTP/1 would say it | RFC 9113 §8.3 |
 //! | [`vary`] | which requests a cache may answer alike | RFC 9110 §12.5.5 |
@@ -38,6 +39,7 @@ pub mod location;
 pub mod path;
 pub mod proxy_protocol;
 pub mod request_id;
+pub mod request_line;
 pub mod rfc7239;
 pub mod stream_head;
 pub mod vary;

@@ -67,27 +67,27 @@ fn host(parts: &Parts) -> Result<HeaderValue, Refused> {
     let (written, another) = (hosts.next(), hosts.next());
     let authority = parts.uri.authority().map(|text| text.as_str());
     let host = match (authority, written, another) {
-        (_, _, Some(_)) | (None, None, _) => return Err(Refused::Malformed),
+        (_, _, Some(_)) | (None, None, _) => return Err(Refused::Host),
         (Some(authority), None, None) => authority,
-        (None, Some(host), None) => host.to_str().map_err(|_| Refused::Malformed)?,
+        (None, Some(host), None) => host.to_str().map_err(|_| Refused::Host)?,
         (Some(authority), Some(host), None)
             if host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()) =>
         {
             authority
         }
-        _ => return Err(Refused::Malformed),
+        _ => return Err(Refused::Host),
     };
-    Authority::parse(host).map_err(|_| Refused::Malformed)?;
-    HeaderValue::from_str(host).map_err(|_| Refused::Malformed)
+    Authority::parse(host).map_err(|_| Refused::Host)?;
+    HeaderValue::from_str(host).map_err(|_| Refused::Host)
 }
 
 /// The target in origin form, or the `*` of `OPTIONS`.
 fn target(parts: &Parts) -> Result<Uri, Refused> {
     let scheme = parts.uri.scheme_str();
     if scheme.is_some_and(|scheme| scheme != "http" && scheme != "https") {
-        return Err(Refused::Malformed);
+        return Err(Refused::Target);
     }
-    let path = parts.uri.path_and_query().ok_or(Refused::Malformed)?;
+    let path = parts.uri.path_and_query().ok_or(Refused::Target)?;
     let is_origin = path.as_str().starts_with('/');
     let is_asterisk = path == "*" && parts.method == Method::OPTIONS;
     let is_visible = path
@@ -95,7 +95,7 @@ fn target(parts: &Parts) -> Result<Uri, Refused> {
         .bytes()
         .all(|byte| byte > b' ' && byte != 0x7f);
     if !(is_origin || is_asterisk) || !is_visible {
-        return Err(Refused::Malformed);
+        return Err(Refused::Target);
     }
     Ok(Uri::from(path.clone()))
 }
@@ -108,16 +108,16 @@ fn check_fields(headers: &HeaderMap) -> Result<(), Refused> {
             || OF_CONNECTIONS.contains(&name.as_str())
     };
     if headers.keys().any(is_of_connections) {
-        return Err(Refused::Malformed);
+        return Err(Refused::Field);
     }
     let mut codings = headers.get_all(TE).iter();
     if codings.any(|coding| coding != "trailers") {
-        return Err(Refused::Malformed);
+        return Err(Refused::Field);
     }
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     match lengths.next() {
         Some(length) if !is_length(length.as_bytes()) || lengths.any(|other| other != length) => {
-            Err(Refused::Malformed)
+            Err(Refused::Framing)
         }
         _ => Ok(()),
     }

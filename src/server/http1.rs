@@ -7,15 +7,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
-use http::StatusCode;
-use pingora_core::apps::HttpServerApp;
+use bytes::{Buf, BytesMut};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, timeout_at};
 
-use crate::proxy::{HttpProxy, reply};
-use crate::semantics::{framing, head};
+use crate::proxy::HttpProxy;
+use crate::proxy::turned_away::{Asked, Reason, Sent};
+use crate::semantics::{framing, head, request_line};
 use crate::server::connection::{Connection, Socket};
 
 /// What Pingora is told of the time between two requests, in seconds; it is kept here.
@@ -41,11 +41,13 @@ pub(crate) async fn serve<S: Socket>(
         let head = match read {
             Head::Complete(head) => head,
             Head::Closed => return,
-            Head::Refused(status) => return refuse(connection, status).await,
+            Head::Refused(why, since) => return refuse(&proxy, connection, why, since).await,
         };
         let limits = connection.facts().settings.limits;
         if let Err(refused) = head::check(&head, &limits.head) {
-            return refuse(connection, refused.status()).await;
+            *connection.unread() = head;
+            let why = Reason::Head(refused);
+            return refuse(&proxy, connection, why, Duration::ZERO).await;
         }
         connection.start_message(head.len(), framing::request_body(&head));
         served = served.saturating_add(1);
@@ -65,8 +67,8 @@ enum Head {
     Complete(BytesMut),
     /// The client went away, or was silent for too long between two requests.
     Closed,
-    /// The head was too slow or too large.
-    Refused(StatusCode),
+    /// The head was too slow or too large, or broke off, so long after its first byte.
+    Refused(Reason, Duration),
 }
 
 async fn read_head<S: Socket>(connection: &mut Connection<S>) -> Head {
@@ -81,9 +83,11 @@ async fn read_head<S: Socket>(connection: &mut Connection<S>) -> Head {
     if let Some(head) = take_head(connection) {
         return head;
     }
+    let began = Instant::now();
     match tokio::time::timeout(timeouts.header, read_rest_of_head(connection)).await {
+        Ok(Head::Refused(why, _)) => Head::Refused(why, began.elapsed()),
         Ok(head) => head,
-        Err(_) => Head::Refused(StatusCode::REQUEST_TIMEOUT),
+        Err(_) => Head::Refused(Reason::HeadTooSlow, began.elapsed()),
     }
 }
 
@@ -91,7 +95,8 @@ async fn read_rest_of_head<S: Socket>(connection: &mut Connection<S>) -> Head {
     loop {
         match connection.read_more().await {
             Ok(true) => {}
-            Ok(false) | Err(_) => return Head::Closed,
+            Ok(false) | Err(_) if connection.unread().is_empty() => return Head::Closed,
+            Ok(false) | Err(_) => return Head::Refused(Reason::HeadBrokeOff, Duration::ZERO),
         }
         if let Some(head) = take_head(connection) {
             return head;
@@ -109,7 +114,10 @@ fn take_head<S: Socket>(connection: &mut Connection<S>) -> Option<Head> {
     match framing::head_length(unread) {
         Some(length) if length <= limits.bytes => Some(Head::Complete(unread.split_to(length))),
         None if unread.len() <= limits.bytes => None,
-        _ => Some(Head::Refused(head::too_large(unread, &limits).status())),
+        _ => {
+            let why = Reason::Head(head::too_large(unread, &limits));
+            Some(Head::Refused(why, Duration::ZERO))
+        }
     }
 }
 
@@ -129,30 +137,52 @@ async fn serve_one<S: Socket>(
     }
     session.set_connection_user_context(Some(Box::new(facts)));
     session.set_pipelined_prefix(head);
-    let (stream, _) = proxy.process_new_http(session, shutdown).await?.consume();
+    let (stream, _) = proxy.serve(session, shutdown).await?.consume();
     stream.into_any().downcast().ok()
 }
 
-/// Answers a head that Pingora never sees, and closes.
-pub(super) async fn refuse<S: Socket>(mut connection: Box<Connection<S>>, status: StatusCode) {
-    let answer: Bytes = reply::refused_head(status);
-    log::info!(
-        "{}: {} refused: {}",
-        connection.facts().listener,
-        connection.facts().peer,
-        reply::sentence(status)
-    );
+/// Answers a head that Pingora never sees, which stands unread, and closes. Its first byte came so long ago.
+pub(super) async fn refuse<S: Socket>(
+    proxy: &HttpProxy,
+    mut connection: Box<Connection<S>>,
+    why: Reason,
+    since: Duration,
+) {
+    let facts = Arc::clone(connection.facts());
+    let head = std::mem::take(connection.unread());
+    let asked = Asked {
+        line: request_line::read(&head),
+        bytes: head.len() as u64,
+        since,
+        ..Asked::default()
+    };
+    let status = why.status().filter(|_| why != Reason::HeadBrokeOff);
+    let Some(status) = status else {
+        return proxy
+            .reporter()
+            .report(facts.origin(), why, &asked, &Sent::default());
+    };
+    let (answer, sent) = proxy.reporter().answer(status, why.sentence());
     // The client may have sent more than was read. Closing on that would reset the connection, and could take the answer with it, so what
     // still comes is read for a moment.
+    let deadline = Instant::now() + LINGER;
     let told = async {
         connection.write_all(&answer).await?;
-        connection.shutdown().await?;
+        connection.shutdown().await
+    };
+    let told = timeout_at(deadline, told).await;
+    let was_told = matches!(told, Ok(Ok(())));
+    let sent = if was_told { sent } else { Sent::default() };
+    proxy.reporter().report(facts.origin(), why, &asked, &sent);
+    let rest = async {
         while connection.read_more().await? {
             connection.unread().clear();
         }
         std::io::Result::Ok(())
     };
-    let _ = tokio::time::timeout(LINGER, told).await;
+    if was_told {
+        let _ = timeout_at(deadline, rest).await;
+    }
 }
 
 /// Returns when the process begins to stop.

@@ -21,10 +21,11 @@ use super::connections::Connections;
 use super::introduction::{Introduced, Unknown, introduce};
 use super::protocol::{self, Agreed, Serving};
 use super::room::{Room, Seat};
-use super::tls::{self, Terminator, TlsStream};
+use super::tls::{self, NoTls, Terminator, TlsStream};
 use crate::config::{Protocols, ProxyProtocol};
 use crate::proxy::HttpProxy;
 use crate::proxy::connection::{ConnectionFacts, ListenerSettings, Stall, TlsFacts};
+use crate::proxy::turned_away::{Asked, Origin, Reason, Sent};
 use crate::runtime::Live;
 use crate::tls::Chooser;
 
@@ -100,10 +101,32 @@ impl Listener {
             }
         };
         let met: Result<_, Unserved> = met.await;
-        met.unwrap_or_else(|unserved| {
-            unserved.tell(&self.name, peer);
-            None
-        })
+        match met {
+            Ok(serving) => serving,
+            Err(unserved) => {
+                self.turn_away(unserved, peer, local).await;
+                None
+            }
+        }
+    }
+
+    /// Tells of a client that was not served, and tells that client what can be told.
+    async fn turn_away(&self, unserved: Unserved, peer: SocketAddr, local: SocketAddr) {
+        unserved.tell(&self.name, peer);
+        let origin = Origin {
+            listener: &self.name,
+            local,
+            peer,
+            tls: None,
+        };
+        let reporter = self.proxy.reporter();
+        match (unserved.reason(), unserved) {
+            (_, Unserved::InTheClear(client)) => tls::refuse_http(reporter, origin, client).await,
+            (Some(why), _) => {
+                reporter.report(origin, why, &Asked::default(), &Sent::default());
+            }
+            (None, _) => {}
+        }
     }
 
     /// Learns who the client is where proxies in front say so.
@@ -152,7 +175,8 @@ impl Listener {
         tokio::select! {
             shaken = timeout(deadline, terminator.accept(client)) => match shaken {
                 Ok(Ok(shaken)) => Ok(shaken),
-                Ok(Err(error)) => Err(Unserved::Handshake(error)),
+                Ok(Err(NoTls::Failed(error))) => Err(Unserved::Handshake(error)),
+                Ok(Err(NoTls::InTheClear(client))) => Err(Unserved::InTheClear(client)),
                 Err(_) => Err(Unserved::TooSlow),
             },
             _ = closing.wait_for(|closing| *closing) => Err(Unserved::Closing),
@@ -210,6 +234,8 @@ enum Unserved {
     Unknown(Unknown),
     /// TLS did not come about.
     Handshake(io::Error),
+    /// The client speaks HTTP in the clear where TLS is spoken.
+    InTheClear(TcpStream),
     /// TLS did not come about in time.
     TooSlow,
     /// The listener is closed.
@@ -228,8 +254,25 @@ impl Unserved {
                 Some(why) => log::info!("{listener}: {peer}: no TLS: {why}"),
                 None => log::debug!("{listener}: {peer}: no TLS: it went away"),
             },
+            Self::InTheClear(_) => {
+                log::info!("{listener}: {peer}: no TLS: it speaks HTTP in the clear");
+            }
             Self::TooSlow => log::info!("{listener}: {peer}: no TLS: the handshake took too long"),
             Self::Closing => log::debug!("{listener}: {peer}: not served: the listener is closed"),
+        }
+    }
+
+    /// What the access log has of it; nothing of a client that just goes away.
+    fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Unknown(Unknown::NotTrusted) => Some(Reason::NotTrusted),
+            Self::Unknown(Unknown::Absent) => Some(Reason::NotIntroduced),
+            Self::Unknown(Unknown::Malformed(_)) => Some(Reason::IntroductionMalformed),
+            Self::Unknown(Unknown::TooSlow) => Some(Reason::IntroductionTooSlow),
+            Self::Handshake(error) => tls::why(error).map(|_| Reason::NoTls),
+            Self::InTheClear(_) => Some(Reason::InTheClear),
+            Self::TooSlow => Some(Reason::TlsTooSlow),
+            Self::Unknown(Unknown::Gone) | Self::Closing => None,
         }
     }
 }

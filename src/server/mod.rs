@@ -48,7 +48,7 @@ use tokio::sync::{mpsc, watch};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Checked, Config, Threads};
 use crate::observe::access_log::AccessLog;
-use crate::proxy::Proxy;
+use crate::proxy::{HttpProxy, Proxy};
 use crate::runtime::{Live, Snapshot};
 use crate::upstream::Resolver;
 
@@ -130,7 +130,7 @@ fn serve(
         Arc::clone(&clock),
         gethostname::gethostname().to_string_lossy().into_owned(),
     );
-    let proxy = Arc::new(pingora_proxy::http_proxy(&server.configuration, proxy));
+    let proxy = Arc::new(HttpProxy::new(&server.configuration, proxy));
     let connections = Arc::new(Connections::default());
     let front_door = FrontDoor::new(proxy, Arc::clone(&live), Arc::clone(&connections), seats);
     let front_door = Arc::new(front_door);

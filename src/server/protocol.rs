@@ -5,17 +5,18 @@
 //! an HTTP/1 client might never send.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
-use http::StatusCode;
 use pingora_core::server::ShutdownWatch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::connection::{Connection, Socket};
 use super::http1::{self, begins};
 use super::http2;
 use crate::config::Protocols;
 use crate::proxy::HttpProxy;
+use crate::proxy::turned_away::Reason;
 
 /// What a client says first on a connection of HTTP/2.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -44,8 +45,8 @@ pub(super) async fn begin<S: Socket>(
     match spoken {
         Spoken::Http1 => Some(Box::pin(http1::serve(proxy, connection, closing))),
         Spoken::Http2 => Some(Box::pin(http2::serve(proxy, connection))),
-        Spoken::TooSlowly => {
-            http1::refuse(connection, StatusCode::REQUEST_TIMEOUT).await;
+        Spoken::Refused(why, since) => {
+            http1::refuse(&proxy, connection, why, since).await;
             None
         }
         Spoken::Nothing => None,
@@ -64,7 +65,8 @@ pub(super) enum Agreed {
 enum Spoken {
     Http1,
     Http2,
-    TooSlowly,
+    /// What there is of it will not become a request; its first byte came so long ago.
+    Refused(Reason, Duration),
     Nothing,
 }
 
@@ -78,6 +80,7 @@ async fn listen<S: Socket>(connection: &mut Connection<S>) -> Spoken {
             Ok(Ok(false) | Err(_)) | Err(_) => return Spoken::Nothing,
         }
     }
+    let began = Instant::now();
     let rest = async {
         loop {
             if let Some(spoken) = begun(connection.unread()) {
@@ -85,14 +88,15 @@ async fn listen<S: Socket>(connection: &mut Connection<S>) -> Spoken {
             }
             match connection.read_more().await {
                 Ok(true) => {}
-                // What there is of it is no request.
-                Ok(false) | Err(_) => return Spoken::Nothing,
+                Ok(false) | Err(_) => {
+                    return Spoken::Refused(Reason::HeadBrokeOff, began.elapsed());
+                }
             }
         }
     };
     timeout(timeouts.header, rest)
         .await
-        .unwrap_or(Spoken::TooSlowly)
+        .unwrap_or_else(|_| Spoken::Refused(Reason::HeadTooSlow, began.elapsed()))
 }
 
 /// What begins with these bytes; `None` as long as it could be both.

@@ -46,4 +46,5 @@ mod shipped_files;
 mod sticky;
 mod stopping;
 mod support;
+mod turned_away;
 mod upstream_tls;

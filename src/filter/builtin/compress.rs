@@ -112,7 +112,7 @@ impl Filter for Compress {
             return;
         }
         response.vary_on(&self.names.accept_encoding);
-        if *record.method == Method::HEAD {
+        if record.method == Some(&Method::HEAD) {
             return;
         }
         let Some((algorithm, stream)) = self.stream(request) else {

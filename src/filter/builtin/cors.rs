@@ -125,7 +125,7 @@ impl Filter for Cors {
     fn request(&self, _: &mut RequestHead<'_>, facts: &Facts<'_>) -> Verdict {
         let record = facts.record();
         let asks = |name| record.request_headers.contains_key(name);
-        if *record.method == Method::OPTIONS
+        if record.method == Some(&Method::OPTIONS)
             && asks(&ORIGIN)
             && asks(&ACCESS_CONTROL_REQUEST_METHOD)
         {

@@ -171,7 +171,7 @@ struct Hostile {
 impl Hostile {
     fn record(&self) -> Record<'_> {
         Record {
-            method: &self.method,
+            method: Some(&self.method),
             target: &self.target,
             host: &self.text,
             path: &self.text,

@@ -140,7 +140,7 @@ fn every_protocol_has_the_name_that_nginx_gives_it() {
     let names = versions.map(|version| {
         text(
             &Record {
-                version,
+                version: Some(version),
                 ..example.record()
             },
             "$server_protocol",

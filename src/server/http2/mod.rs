@@ -16,13 +16,15 @@ mod stream;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
-use http::{Request, Response, StatusCode};
-use pingora_core::apps::HttpServerApp;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery};
+use http::{Request, Response, StatusCode, Version};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::{Digest, GetSocketDigest};
 use pingora_core::server::ShutdownWatch;
@@ -34,8 +36,11 @@ use self::stream::Stream;
 use super::connection::{Connection, Socket};
 use super::http1::{LINGER, begins};
 use crate::proxy::connection::ConnectionFacts;
+use crate::proxy::turned_away::{self, Asked, Reporter, Sent};
 use crate::proxy::{HttpProxy, reply};
-use crate::semantics::{head, stream_head};
+use crate::semantics::head::{self, Refused};
+use crate::semantics::request_line::{self, RequestLine};
+use crate::semantics::stream_head;
 
 /// Requests that may be under way at once.
 const STREAMS: u32 = 100;
@@ -65,8 +70,15 @@ pub(super) async fn serve<S: Socket>(proxy: Arc<HttpProxy>, mut connection: Box<
     let handshake = settings(&limits.head).handshake(connection);
     let connection = match timeout(facts.settings.timeouts.header, handshake).await {
         Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return log::debug!("{}: no HTTP/2: {error}", facts.peer),
-        Err(_) => return log::debug!("{}: no HTTP/2: the client is too slow", facts.peer),
+        Ok(Err(error)) => {
+            log::debug!("{}: no HTTP/2: {error}", facts.peer);
+            return report_fault(&proxy, &facts, &error);
+        }
+        Err(_) => {
+            log::debug!("{}: no HTTP/2: the client is too slow", facts.peer);
+            let waited = facts.settings.timeouts.header;
+            return report(&proxy, &facts, turned_away::Reason::HeadTooSlow, waited);
+        }
     };
     let serving = Serving {
         connection,
@@ -134,6 +146,7 @@ impl<S: Socket> Serving<S> {
                     }
                     Some(Err(error)) => {
                         log::debug!("{}: HTTP/2: {error}", self.facts.peer);
+                        report_fault(&self.proxy, &self.facts, &error);
                         break;
                     }
                     None => break,
@@ -166,6 +179,12 @@ impl<S: Socket> Serving<S> {
     fn send_away(&self, why: &dyn Display) {
         let (listener, peer) = (&self.facts.listener, self.facts.peer);
         log::info!("{listener}: {peer} sent away: {why}");
+        report(
+            &self.proxy,
+            &self.facts,
+            turned_away::Reason::Hasty,
+            Duration::ZERO,
+        );
     }
 
     fn accept(&mut self, request: Request<RecvStream>, response: SendResponse<Bytes>) {
@@ -177,7 +196,7 @@ impl<S: Socket> Serving<S> {
         let (mut head, body) = request.into_parts();
         let head_bytes = stream_head::length(&head);
         if let Err(refused) = stream_head::translate(&mut head, &self.facts.settings.limits.head) {
-            self.refuse(refused.status(), response);
+            self.refuse(&head, head_bytes, refused, response);
             return;
         }
         let was_cancelled = Arc::new(AtomicBool::new(false));
@@ -197,36 +216,85 @@ impl<S: Socket> Serving<S> {
         let shutdown = self.leaving.clone();
         self.streams.spawn(async move {
             let session = ServerSession::new_custom(Box::new(stream));
-            proxy.process_new_http(session, &shutdown).await;
+            proxy.serve(session, &shutdown).await;
             was_cancelled.load(Ordering::Relaxed)
         });
     }
 
     /// Answers a head that Pingora never sees.
-    fn refuse(&mut self, status: StatusCode, response: SendResponse<Bytes>) {
-        log::info!(
-            "{}: {} refused: {}",
-            self.facts.listener,
-            self.facts.peer,
-            reply::sentence(status)
-        );
-        if let Err(gone) = send_refusal(status, response) {
-            log::debug!("{}: left before its {status}: {gone}", self.facts.peer);
-        }
+    fn refuse(
+        &mut self,
+        head: &Parts,
+        head_bytes: usize,
+        refused: Refused,
+        response: SendResponse<Bytes>,
+    ) {
+        let why = turned_away::Reason::Head(refused);
+        let reporter = self.proxy.reporter();
+        let sent = send_refusal(reporter, refused.status(), why.sentence(), response);
+        let sent = sent.unwrap_or_else(|gone| {
+            log::debug!("{}: left before its answer: {gone}", self.facts.peer);
+            Sent::default()
+        });
+        let target = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+        let told = target.len().min(request_line::TOLD);
+        let asked = Asked {
+            line: RequestLine {
+                method: Some(head.method.clone()),
+                target: &target.as_bytes()[..told],
+                version: Some(Version::HTTP_2),
+            },
+            authority: head.uri.authority().map_or("", Authority::as_str),
+            headers: Some(&head.headers),
+            bytes: head_bytes as u64,
+            since: Duration::ZERO,
+        };
+        reporter.report(self.facts.origin(), why, &asked, &sent);
         self.note(true);
     }
 }
 
-fn send_refusal(status: StatusCode, mut response: SendResponse<Bytes>) -> Result<(), h2::Error> {
-    let body = format!("{}\n", reply::sentence(status));
+/// Reports a client whose connection is over by its own fault; one that has only gone away is not at fault.
+fn report_fault(proxy: &HttpProxy, facts: &ConnectionFacts, error: &h2::Error) {
+    let is_fault = error.is_library() && error.reason() != Some(Reason::NO_ERROR);
+    if is_fault {
+        report(proxy, facts, turned_away::Reason::NoHttp2, Duration::ZERO);
+    }
+}
+
+fn report(proxy: &HttpProxy, facts: &ConnectionFacts, why: turned_away::Reason, since: Duration) {
+    let asked = Asked {
+        since,
+        ..Asked::default()
+    };
+    let sent = Sent::default();
+    proxy.reporter().report(facts.origin(), why, &asked, &sent);
+}
+
+fn send_refusal(
+    reporter: &Reporter,
+    status: StatusCode,
+    sentence: &str,
+    mut response: SendResponse<Bytes>,
+) -> Result<Sent, h2::Error> {
+    let id = reporter.new_id();
+    let body = reply::refused_body(status, sentence, &id);
     let mut head = Response::new(());
     *head.status_mut() = status;
     let headers = head.headers_mut();
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     headers.insert(CONTENT_TYPE, plain);
     headers.insert(CONTENT_LENGTH, body.len().into());
-    let error = HeaderValue::from_static("evenkeel; error=http_request_error");
-    headers.insert("proxy-status", error);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("proxy-status", HeaderValue::from_static(reply::REFUSED));
+    headers.insert(reporter.id_header(), id.clone());
+    let body_bytes = body.len() as u64;
+    let sent = Sent {
+        id: Some(id),
+        bytes: body_bytes + stream::length(headers) as u64,
+        body_bytes,
+    };
     let mut answer = response.send_response(head, false)?;
-    answer.send_data(body.into(), true)
+    answer.send_data(body, true)?;
+    Ok(sent)
 }

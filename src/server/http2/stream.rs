@@ -305,7 +305,7 @@ fn gone(error: h2::Error) -> Box<Error> {
 }
 
 /// About as many bytes as these fields have on the wire of HTTP/1: what HPACK makes of them is only known to the connection.
-fn length(fields: &HeaderMap) -> usize {
+pub(super) fn length(fields: &HeaderMap) -> usize {
     let fields = fields.iter();
     fields
         .map(|(name, value)| name.as_str().len() + value.len() + 4)

@@ -15,5 +15,5 @@ mod unwilling;
 
 pub(super) use renewal::watch;
 pub(super) use stream::{TlsStream, agreed, session};
-pub(super) use terminator::{Shown, Terminator};
-pub(super) use unwilling::why;
+pub(super) use terminator::{NoTls, Shown, Terminator};
+pub(super) use unwilling::{refuse_http, why};

@@ -82,17 +82,34 @@ impl Terminator {
     ///
     /// # Errors
     /// The client does not want to, or may not.
-    pub(crate) async fn accept(&self, client: TcpStream) -> io::Result<(TlsStream, Arc<Chooser>)> {
+    pub(crate) async fn accept(
+        &self,
+        client: TcpStream,
+    ) -> Result<(TlsStream, Arc<Chooser>), NoTls> {
         let (acceptor, chooser) = {
             let current = self.current.load();
             (Arc::clone(&current.acceptor), Arc::clone(&current.chooser))
         };
         if unwilling::speaks_http(&client).await? {
-            unwilling::refuse_http(client).await?;
-            return Err(io::Error::other("it speaks HTTP in the clear"));
+            return Err(NoTls::InTheClear(client));
         }
         let stream = TlsAcceptor::from(acceptor).accept(client).await?;
         Ok((stream, chooser))
+    }
+}
+
+/// Why TLS did not come about.
+#[derive(Debug)]
+pub(crate) enum NoTls {
+    /// The handshake failed.
+    Failed(io::Error),
+    /// The client speaks HTTP in the clear, and nothing of that was read.
+    InTheClear(TcpStream),
+}
+
+impl From<io::Error> for NoTls {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::io;
 
+use http::StatusCode;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::proxy::reply;
+use crate::proxy::turned_away::{Asked, Origin, Reason, Reporter};
+use crate::semantics::request_line;
+use crate::server::http1::LINGER;
 
 /// What of a plain request is read before it is answered, so that closing does not reset the connection.
 const HEAD: usize = 4 * 1024;
@@ -22,16 +26,24 @@ pub(super) async fn speaks_http(client: &TcpStream) -> io::Result<bool> {
 }
 
 /// Tells a client that speaks HTTP in the clear what it should do.
-///
-/// # Errors
-/// The client is gone.
-pub(super) async fn refuse_http(mut client: TcpStream) -> io::Result<()> {
+pub(crate) async fn refuse_http(reporter: &Reporter, origin: Origin<'_>, mut client: TcpStream) {
     let mut head = [0; HEAD];
-    let _ = client.read(&mut head).await?;
-    client
-        .write_all(&reply::plain_where_tls_is_spoken())
-        .await?;
-    client.shutdown().await
+    let why = Reason::InTheClear;
+    let (answer, sent) = reporter.answer(StatusCode::BAD_REQUEST, why.sentence());
+    let told = async {
+        let read = client.read(&mut head).await?;
+        client.write_all(&answer).await?;
+        client.shutdown().await?;
+        io::Result::Ok(read)
+    };
+    if let Ok(Ok(read)) = timeout(LINGER, told).await {
+        let asked = Asked {
+            line: request_line::read(&head[..read]),
+            bytes: read as u64,
+            ..Asked::default()
+        };
+        reporter.report(origin, why, &asked, &sent);
+    }
 }
 
 /// Why there was no handshake, in words; `None` for a client that just went away.
