@@ -9,6 +9,7 @@ use pingora_core::Result;
 use pingora_http::RequestHeader;
 
 use super::explanation::Rewritten;
+use crate::semantics::hop_by_hop;
 
 /// Hop-by-hop headers, in the order in which Pingora removes them.
 const ENDING_HERE: [&str; 10] = [
@@ -53,9 +54,7 @@ pub(super) fn read(head: &[u8]) -> Result<RequestHeader> {
 pub(super) fn without_hop_by_hop(request: &RequestHeader) -> Result<RequestHeader> {
     let mut cleaned = request.clone();
     cleaned.set_version(Version::HTTP_11);
-    let upgrade = request.headers.get(header::UPGRADE);
-    let is_websocket = request.version == Version::HTTP_11
-        && upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let is_websocket = hop_by_hop::asks_for_websocket(request.version, &request.headers);
     for name in ENDING_HERE {
         cleaned.remove_header(name);
     }

@@ -10,7 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use pingora_core::server::ShutdownWatch;
@@ -18,6 +18,7 @@ use pingora_proxy::Session;
 use tokio::time::{Instant, sleep_until};
 
 use super::Ctx;
+use super::tunnel::Tunnel;
 use super::turned_away::Origin;
 use crate::config::{ListenerLimits, ListenerTimeouts};
 use crate::observe::record::Tls;
@@ -43,6 +44,8 @@ pub struct ConnectionFacts {
     pub stall: Stall,
     /// The answer broke off: the connection is not to end as a complete one would.
     pub must_abort: AtomicBool,
+    /// The way to the backend, when the connection was switched to another protocol.
+    pub tunnel: OnceLock<Box<Mutex<Tunnel>>>,
     /// Bytes read from the client since the current request began, heads included.
     pub bytes_read: AtomicU64,
     /// Bytes written to the client since the current request began, heads included.
@@ -81,6 +84,7 @@ impl ConnectionFacts {
             descriptor: self.descriptor,
             stall: Stall::default(),
             must_abort: AtomicBool::new(false),
+            tunnel: OnceLock::new(),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
         }

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use super::connection::ConnectionFacts;
 use super::failure::{self, Failure};
 use super::filters::Filtered;
+use super::tunnel::exchange::Left;
 use crate::config::Trigger;
 use crate::decision::Sender;
 use crate::filter::Chain;
@@ -50,6 +51,8 @@ pub struct Ctx {
     /// Kept only when the access log asks for them.
     pub(super) upstream_headers: Option<HeaderMap>,
     pub(super) failure: Option<Failure>,
+    /// Where the backend's connection will be left if it is switched; `None` for an attempt that does not ask for that.
+    pub(super) left: Option<Left>,
     /// What the filters have done and are still to do.
     pub(super) filtered: Filtered,
 }
@@ -83,6 +86,7 @@ impl Ctx {
             stale: 0,
             upstream_headers: None,
             failure: None,
+            left: None,
             filtered: Filtered::default(),
         }
     }

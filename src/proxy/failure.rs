@@ -73,8 +73,6 @@ pub enum Failure {
     ResponseGarbled,
     /// The answer stalled midway.
     ResponseStalled,
-    /// Nothing was said on an upgraded connection for too long, which is nobody's fault.
-    TunnelIdle,
     /// What the backend sent is not an HTTP answer.
     BadResponse,
     /// The backend answered with a status that is tried again elsewhere, and then there was no other backend.
@@ -191,7 +189,6 @@ impl Failure {
             Self::ResponseIncomplete => (502, "http_response_incomplete",  Backend, NEVER,   "The service's answer broke off."),
             Self::ResponseGarbled    => (502, "http_response_transfer_coding", Backend, NEVER, "The service's answer is garbled."),
             Self::ResponseStalled    => (504, "connection_read_timeout",   Backend, NEVER,   "The service's answer stalled."),
-            Self::TunnelIdle         => (408, "connection_read_timeout",   Client,  NEVER,   "Nothing was said for too long."),
             Self::BadResponse        => (502, "http_protocol_error",       Backend, NEVER,   "The service gave an answer that is not HTTP."),
             Self::UnwantedStatus     => (503, "destination_unavailable",   Backend, NEVER,   "The service is not available at the moment."),
             Self::Unauthorized       => (401, "http_request_denied",       Client,  NEVER,   "Say who you are: this needs a name and a password."),
@@ -254,11 +251,9 @@ impl Failure {
         }
     }
 
-    /// What a wait that was too long means when the backend was not the one to speak: the rest of the request was due, or the connection
-    /// was upgraded and neither side had to say anything.
-    pub(super) fn of_silence(self, request_is_whole: bool, is_upgraded: bool) -> Self {
+    /// What a wait that was too long means when the backend was not the one to speak: the rest of the request was due.
+    pub(super) fn of_silence(self, request_is_whole: bool) -> Self {
         match self {
-            Self::ResponseStalled | Self::ClientTooSlow if is_upgraded => Self::TunnelIdle,
             Self::ResponseStalled | Self::ResponseTimeout if !request_is_whole => {
                 Self::ClientTooSlow
             }

@@ -13,6 +13,7 @@ mod phase;
 mod record;
 pub(crate) mod reply;
 mod stall;
+pub mod tunnel;
 pub(crate) mod turned_away;
 
 pub use ctx::Ctx;
@@ -77,6 +78,8 @@ pub struct Proxy {
     access_log: Arc<AccessLog>,
     clock: Arc<dyn Clock>,
     hostname: String,
+    /// To the backends of requests that may end in a tunnel.
+    connector: Arc<tunnel::exchange::Connector>,
 }
 
 impl Proxy {
@@ -92,6 +95,7 @@ impl Proxy {
             access_log,
             clock,
             hostname,
+            connector: Arc::default(),
         }
     }
 }
@@ -150,15 +154,12 @@ impl ProxyHttp for Proxy {
 
     async fn request_body_filter(
         &self,
-        session: &mut Session,
+        _session: &mut Session,
         body: &mut Option<Bytes>,
         is_last: bool,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        if session.was_upgraded() {
-            // Both sides speak when they like, and what one of them says keeps the connection alive.
-            stall::tunnel_goes_on(ctx);
-        } else if is_last {
+        if is_last {
             stall::request_is_whole(ctx);
         }
         filters::request_body(body.as_ref(), is_last, ctx)
@@ -184,16 +185,12 @@ impl ProxyHttp for Proxy {
 
     fn upstream_response_body_filter(
         &self,
-        session: &mut Session,
+        _session: &mut Session,
         _body: &mut Option<Bytes>,
         _is_last: bool,
         ctx: &mut Ctx,
     ) -> Result<Option<Duration>> {
-        if session.was_upgraded() {
-            stall::tunnel_goes_on(ctx);
-        } else {
-            stall::answer_goes_on(ctx);
-        }
+        stall::answer_goes_on(ctx);
         Ok(None)
     }
 
@@ -254,6 +251,7 @@ impl ProxyHttp for Proxy {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
-        phase::logging::report(self, session, error, ctx);
+        let broken = phase::tunnel::carry(self, session, error, ctx).await;
+        phase::logging::report(self, session, error.or(broken.as_deref()), ctx);
     }
 }

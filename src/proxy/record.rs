@@ -4,11 +4,13 @@
 //! facts under the same names. Before there is an answer, everything about the answer is absent.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use pingora_proxy::Session;
 
+use super::connection::ConnectionFacts;
 use super::failure::Failure;
 use super::{Ctx, Proxy, reply};
 use crate::decision::Words;
@@ -40,7 +42,7 @@ pub(super) fn of<'a>(
     let client = ctx.sender.map_or(peer, |sender| sender.client);
     let written = reply::begun(session);
     let failure_status = ctx.failure.map(|failure| failure.row().status.as_u16());
-    let body_bytes_sent = session.body_bytes_sent() as u64;
+    let body_bytes_sent = session.body_bytes_sent() as u64 + sent_through_tunnel(connection);
     Record {
         started: ctx.began_wall,
         duration: now.saturating_duration_since(ctx.began),
@@ -78,4 +80,12 @@ pub(super) fn of<'a>(
         body_bytes_sent,
         error: ctx.failure.map(Failure::word),
     }
+}
+
+/// Bytes that the client got after its connection was switched to another protocol.
+fn sent_through_tunnel(connection: Option<&ConnectionFacts>) -> u64 {
+    let tunnel = connection.and_then(|facts| facts.tunnel.get());
+    tunnel.map_or(0, |tunnel| {
+        tunnel.lock().unwrap_or_else(PoisonError::into_inner).sent()
+    })
 }

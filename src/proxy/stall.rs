@@ -36,12 +36,6 @@ pub(super) fn answer_goes_on(ctx: &Ctx) {
     }
 }
 
-/// One side of an upgraded connection has spoken: it is not idle.
-pub(super) fn tunnel_goes_on(ctx: &Ctx) {
-    let read = limits(ctx).map(|(_, read)| read);
-    set(ctx, read);
-}
-
 /// Nothing more is due.
 pub(super) fn end(ctx: &Ctx) {
     set(ctx, None);

@@ -15,7 +15,7 @@ pub enum RequestBody {
     Length(u64),
     /// Chunks follow, up to the last one.
     Chunked(Chunked),
-    /// Whatever comes belongs to it: an upgrade, or a head that is not clear.
+    /// Whatever comes belongs to it: its head is not clear.
     Unframed,
 }
 
@@ -77,8 +77,6 @@ pub fn request_body(head: &[u8]) -> RequestBody {
             length = value;
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             is_chunked = true;
-        } else if name.eq_ignore_ascii_case(b"upgrade") {
-            return RequestBody::Unframed;
         }
     }
     match length {
@@ -159,7 +157,6 @@ mod tests {
             "Content-Length: 0x1",
             "Content-Length:",
             "Content-Length: 99999999999999999999",
-            "Upgrade: websocket",
         ] {
             let head = format!("POST / HTTP/1.1\r\n{head}\r\n\r\n");
             assert_eq!(

@@ -10,13 +10,13 @@
 //! the header stays.
 
 use http::header::{
-    AGE, AUTHORIZATION, CACHE_CONTROL, CONNECTION, COOKIE, DATE, ETAG, EXPECT, EXPIRES, FORWARDED,
-    HOST, LAST_MODIFIED, LOCATION, MAX_FORWARDS, ORIGIN, PRAGMA, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, RANGE, REFERER, RETRY_AFTER, SERVER, SET_COOKIE,
+    AGE, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, DATE, ETAG, EXPECT,
+    EXPIRES, FORWARDED, HOST, LAST_MODIFIED, LOCATION, MAX_FORWARDS, ORIGIN, PRAGMA,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, REFERER, RETRY_AFTER, SERVER, SET_COOKIE,
     STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VARY, VIA,
     WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 /// Whether a header ends at every hop, nominated or not.
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
@@ -55,13 +55,23 @@ pub fn to_remove(headers: &HeaderMap, keep_upgrade: bool) -> Vec<HeaderName> {
 /// Whether a request asks to become a WebSocket and nothing else (RFC 6455 §4.2.1).
 ///
 /// Any other protocol in `Upgrade` makes it false: a backend that is allowed to switch to `h2c` would leave every
-/// rule of the proxy behind.
-pub fn asks_for_websocket(headers: &HeaderMap) -> bool {
+/// rule of the proxy behind. So does a body: a WebSocket's request has none, and what comes behind the head is then
+/// the new protocol's. The request goes on as one that asks for nothing (RFC 9110 §7.8).
+pub fn asks_for_websocket(version: Version, headers: &HeaderMap) -> bool {
     let mut connection = headers.get_all(CONNECTION).iter().flat_map(options);
-    let mut protocols = headers.get_all(UPGRADE).iter().flat_map(options).peekable();
-    protocols.peek().is_some()
-        && protocols.all(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    version == Version::HTTP_11
+        && headers.contains_key(UPGRADE)
+        && is_websocket_or_nothing(headers)
         && connection.any(|option| option.eq_ignore_ascii_case(b"upgrade"))
+        && !headers.contains_key(TRANSFER_ENCODING)
+        && lengths.all(|length| length.as_bytes() == b"0")
+}
+
+/// Whether `Upgrade` names no other protocol than a WebSocket's.
+pub fn is_websocket_or_nothing(headers: &HeaderMap) -> bool {
+    let mut protocols = headers.get_all(UPGRADE).iter();
+    protocols.all(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 const HOP_BY_HOP: [HeaderName; 7] = [

@@ -13,8 +13,8 @@ use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
@@ -196,6 +196,16 @@ impl<S: Socket> Connection<S> {
         Poll::Ready(())
     }
 
+    /// Carries what client and backend say on a connection that was switched to another protocol. To the reader it is over when they are
+    /// done; `None` for any other connection.
+    fn poll_tunnel(&mut self, context: &mut Context<'_>) -> Option<Poll<io::Result<()>>> {
+        let tunnel = self.facts.tunnel.get()?;
+        let mut tunnel = tunnel.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = (&self.facts.bytes_read, &self.facts.bytes_written);
+        let carried = tunnel.poll(context, &mut self.socket, &mut self.unread, counts);
+        Some(carried.map(Ok))
+    }
+
     /// What was read ahead, and then what comes.
     fn poll_read_any(
         &mut self,
@@ -239,8 +249,14 @@ impl<S: Socket> AsyncRead for Connection<S> {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         // Whoever waits for the client has nothing more to write for now: nothing of an answer is held back while it goes on slowly.
-        if let Poll::Ready(Err(error)) = this.poll_write_out(context) {
+        let written = this.poll_write_out(context);
+        if let Poll::Ready(Err(error)) = written {
             return Poll::Ready(Err(error));
+        }
+        if written.is_ready()
+            && let Some(carried) = this.poll_tunnel(context)
+        {
+            return carried;
         }
         if this.is_handed_over {
             return this.poll_read_any(context, buffer);
@@ -292,6 +308,10 @@ impl<S: Socket> AsyncWrite for Connection<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.facts.must_abort.load(Ordering::Relaxed) {
+            // An end in order is what it must not have.
+            return Poll::Ready(Ok(()));
+        }
         ready!(self.poll_write_out(context))?;
         Pin::new(&mut self.socket).poll_shutdown(context)
     }

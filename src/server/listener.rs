@@ -6,8 +6,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pingora_core::protocols::SocketDigest;
@@ -200,6 +200,7 @@ impl Listener {
             descriptor: Connection::<S>::descriptor,
             stall: Stall::default(),
             must_abort: AtomicBool::new(false),
+            tunnel: OnceLock::new(),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
         };

@@ -47,4 +47,5 @@ mod sticky;
 mod stopping;
 mod support;
 mod turned_away;
+mod upgrades;
 mod upstream_tls;

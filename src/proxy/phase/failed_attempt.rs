@@ -49,7 +49,7 @@ pub(in crate::proxy) fn exchanging(
         }
         None => Failure::of_exchange(&error, ctx.has_answer()),
     };
-    let failure = failure.of_silence(ctx.request_is_whole, session.was_upgraded());
+    let failure = failure.of_silence(ctx.request_is_whole);
     stall::end(ctx);
     // Pingora panics on an error that is left undecided.
     error.retry.decide_reuse(client_reused);

@@ -22,8 +22,6 @@ pub(in crate::proxy) async fn prepare(
     }
     keep_on_backend(response, ctx)?;
     if switches {
-        // From here on the client speaks when it likes.
-        session.set_read_timeout(None);
         return filter(proxy, session, response, ctx).await;
     }
     let mut ended = hop_by_hop::to_remove(&response.headers, false);

@@ -8,11 +8,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::text_of_panic;
+use crate::config::{BackendProtocol, text_of_panic};
 use crate::decision;
 use crate::proxy::departure::Departure;
 use crate::proxy::failure::Failure;
+use crate::proxy::tunnel::exchange::{self, Left};
 use crate::proxy::{Ctx, Proxy, record, stall};
+use crate::semantics::hop_by_hop;
 use crate::upstream::{Admission, Applicant, InFlight, Upstream};
 
 /// The peer of the next attempt.
@@ -108,11 +110,22 @@ fn begin(
     in_flight: InFlight,
 ) -> Box<HttpPeer> {
     let backend = Arc::clone(in_flight.backend());
-    let mut peer = Box::new(backend.peer().clone());
+    let mut peer = backend.peer().clone();
+    ctx.left = asks_for_tunnel(session, upstream).then(Left::default);
+    if let Some(left) = &ctx.left {
+        peer = exchange::peer(peer, &proxy.connector, left);
+    }
     if !upstream.keeps_another_connection() {
         peer.options.idle_timeout = Some(Duration::ZERO);
     }
     peer.options.read_timeout = stall::longest_wait(session, ctx);
     ctx.begin_attempt(in_flight, proxy.clock.now());
-    peer
+    Box::new(peer)
+}
+
+/// Whether the backend may switch the connection to another protocol; not over HTTP/2, where connections are not switched.
+fn asks_for_tunnel(session: &Session, upstream: &Upstream) -> bool {
+    let request = session.req_header();
+    upstream.config().protocol != BackendProtocol::Http2
+        && hop_by_hop::asks_for_websocket(request.version, &request.headers)
 }

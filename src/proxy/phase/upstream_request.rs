@@ -48,6 +48,11 @@ pub(in crate::proxy) fn prepare(
         },
         backend: ctx.backend().map(|backend| &**backend),
     };
+    if ctx.left.is_none() {
+        // Pingora lets some pass that do not ask for a WebSocket as they should.
+        request.remove_header(&header::UPGRADE);
+        request.remove_header(&header::CONNECTION);
+    }
     decision::prepare(request, &outgoing)?;
     // Pingora has taken it out, since on HTTP/1 no trailers cross; gRPC servers ask for it.
     if request.version == Version::HTTP_2 && sent.version == Version::HTTP_2 {

@@ -7,7 +7,7 @@ use pingora_proxy::Session;
 
 use super::failed_attempt;
 use crate::proxy::{Ctx, Proxy, stall};
-use crate::semantics::framing;
+use crate::semantics::{framing, hop_by_hop};
 
 /// Notes when and with what the backend answered.
 ///
@@ -20,7 +20,7 @@ pub(in crate::proxy) fn note(
     ctx: &mut Ctx,
 ) -> Result<()> {
     let status = response.status.as_u16();
-    if let Some(why) = unusable(session, response) {
+    if let Some(why) = unusable(ctx, response) {
         return Err(Error::explain(ErrorType::InvalidHTTPHeader, why).into_up());
     }
     if response.status.is_informational() && status != 101 {
@@ -28,11 +28,7 @@ pub(in crate::proxy) fn note(
     }
     ctx.answered(status, proxy.clock.now());
     failed_attempt::answering(proxy, session, ctx, status)?;
-    if status == 101 {
-        stall::tunnel_goes_on(ctx);
-    } else {
-        stall::answer_goes_on(ctx);
-    }
+    stall::answer_goes_on(ctx);
     let filters_read = ctx.chain(&ctx.snapshot).reads_upstream_headers();
     if filters_read || proxy.access_log.reads_upstream_headers() {
         ctx.upstream_headers = Some(response.headers.clone());
@@ -41,9 +37,14 @@ pub(in crate::proxy) fn note(
 }
 
 /// Why an answer that Pingora takes must not reach the client.
-fn unusable(session: &Session, response: &ResponseHeader) -> Option<&'static str> {
-    if response.status == StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
-        return Some("it switches protocols without being asked");
+fn unusable(ctx: &Ctx, response: &ResponseHeader) -> Option<&'static str> {
+    if response.status == StatusCode::SWITCHING_PROTOCOLS {
+        if ctx.left.is_none() {
+            return Some("it switches protocols without being asked");
+        }
+        if !hop_by_hop::is_websocket_or_nothing(&response.headers) {
+            return Some("it switches to a protocol that it was not asked for");
+        }
     }
     let codings = response.headers.get_all(header::TRANSFER_ENCODING);
     if !framing::is_plain_or_chunked(codings.iter().map(|coding| coding.as_bytes())) {

@@ -116,10 +116,8 @@ fn an_upgrade_is_kept_when_asked_and_connection_still_goes() {
 #[test]
 fn only_a_websocket_is_an_upgrade_that_may_cross() {
     let asks = |connection, upgrade| {
-        asks_for_websocket(&request(&[
-            ("Connection", connection),
-            ("Upgrade", upgrade),
-        ]))
+        let headers = request(&[("Connection", connection), ("Upgrade", upgrade)]);
+        asks_for_websocket(Version::HTTP_11, &headers)
     };
     assert!(asks("Upgrade", "websocket"));
     assert!(asks("keep-alive, upgrade", "WebSocket"));
@@ -127,7 +125,17 @@ fn only_a_websocket_is_an_upgrade_that_may_cross() {
     assert!(!asks("Upgrade, HTTP2-Settings", "h2c"));
     assert!(!asks("Upgrade", "websocket, h2c"));
     assert!(!asks("Upgrade", ""));
-    assert!(!asks_for_websocket(&request(&[("Connection", "Upgrade")])));
+    let asks = |version, more: &[(&str, &str)]| {
+        let upgrade = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
+        asks_for_websocket(version, &request(&[&upgrade, more].concat()))
+    };
+    assert!(asks(Version::HTTP_11, &[("Content-Length", "0")]));
+    assert!(!asks(Version::HTTP_10, &[]) && !asks(Version::HTTP_2, &[]));
+    assert!(!asks(Version::HTTP_11, &[("Content-Length", "5")]));
+    assert!(!asks(Version::HTTP_11, &[("Transfer-Encoding", "chunked")]));
+    assert!(!asks(Version::HTTP_11, &[("Upgrade", "h2c")]));
+    let nothing = request(&[("Connection", "Upgrade")]);
+    assert!(!asks_for_websocket(Version::HTTP_11, &nothing));
 }
 
 fn header_names() -> impl Strategy<Value = String> {

@@ -1,8 +1,8 @@
 //! What a slow client is to a connection. The rest is seen through the front door.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pingora_core::protocols::SocketDigest;
@@ -43,6 +43,7 @@ fn connection(socket: DuplexStream) -> Connection<DuplexStream> {
         descriptor: Connection::<DuplexStream>::descriptor,
         stall: Stall::default(),
         must_abort: AtomicBool::new(false),
+        tunnel: OnceLock::new(),
         bytes_read: AtomicU64::new(0),
         bytes_written: AtomicU64::new(0),
     };

@@ -38,12 +38,13 @@ fn a_head_that_can_be_read_in_two_ways_is_answered_400() {
 }
 
 #[test]
-fn a_tunnel_is_answered_501() {
+fn a_tunnel_is_answered_501_and_websockets_over_http2_are_not_announced() {
     let proxy = answering_proxy();
     let mut client = Http2Client::connect(proxy.address());
     let mut tunnel = request("CONNECT", "/");
     *tunnel.uri_mut() = "a.test:443".parse().unwrap();
     assert_eq!(client.send(tunnel).answer().status, 501);
+    assert!(!client.may_ask_for_websockets());
 }
 
 #[test]

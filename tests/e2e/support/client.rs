@@ -90,6 +90,12 @@ impl Client {
         self.socket.shutdown(Shutdown::Write).unwrap();
     }
 
+    /// Another one on the same connection, in the clear, which only sends.
+    pub(crate) fn another_hand(&self) -> Self {
+        let socket = self.socket.try_clone().unwrap();
+        Self::over(socket.try_clone().unwrap(), socket)
+    }
+
     /// Goes away from one moment to the next.
     pub(crate) fn reset(self) {
         SockRef::from(&self.socket)
@@ -146,6 +152,18 @@ impl Client {
     /// Waits until these bytes have come, and leaves them where they are.
     pub(crate) fn wait_for(&mut self, bytes: &[u8]) {
         self.wait_until(|unread| find(unread, bytes).is_some());
+    }
+
+    /// The same, where the other side may close before.
+    pub(crate) fn try_wait_for(&mut self, bytes: &[u8]) -> io::Result<()> {
+        while find(&self.unread, bytes).is_none() {
+            if !self.read_more()? {
+                let got = String::from_utf8_lossy(&self.unread);
+                let complaint = format!("closed after {got:?}");
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, complaint));
+            }
+        }
+        Ok(())
     }
 
     /// Waits until what has come is enough, and leaves it where it is.

@@ -140,6 +140,11 @@ impl Http2Client {
         self.sender.current_max_send_streams()
     }
 
+    /// Whether the other side has announced the `CONNECT` of RFC 8441; it is known with its first answer.
+    pub(crate) fn may_ask_for_websockets(&self) -> bool {
+        self.sender.is_extended_connect_protocol_enabled()
+    }
+
     pub(crate) fn get(&mut self, path: &str) -> Http2Answer {
         self.send(request("GET", path)).answer()
     }
