@@ -11,6 +11,7 @@ use super::spot::Spot;
 use super::word::{show_word, word_of};
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 /// One address of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct Backend {
 section! {
     /// One address of an upstream.
     pub(super) struct BackendEntry {
-        /// Where it listens: an IP address or host name, and a port; with `srv` a name alone.
+        /// Where it listens: an IP address or host name, and a port; a Unix socket, `unix:PATH`; or with `srv` a name alone.
         pub(super) address: Spot<WrittenAddress>,
         /// Whether the SRV records of the name say hosts, ports, weights and priorities.
         pub(super) srv: bool = false,
@@ -53,7 +54,8 @@ impl BackendEntry {
         place: Option<&Place>,
         reader: &mut Reader<'_>,
     ) -> Option<Backend> {
-        let address = match self.address.value.meant(self.srv) {
+        let meant = self.address.value.meant(self.srv);
+        let address = match meant.and_then(|address| address.located(reader)) {
             Ok(address) => address,
             Err(message) => {
                 let srv = format!("{}.srv", place?.path);
@@ -167,11 +169,11 @@ impl Word for WrittenAddress {
     }
 
     fn schema() -> serde_json::Value {
-        schema::text_like("^[^/]+$")
+        schema::text_like("^(unix:.+|[^/]+)$")
     }
 }
 
-/// Where a backend listens. Displayed as it was written.
+/// Where a backend listens. Displayed as it was written; the path of a Unix socket as it is from the folder of the process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BackendAddress {
     /// An IP address and port.
@@ -188,7 +190,34 @@ pub enum BackendAddress {
         /// The name of the records.
         name: String,
     },
+    /// A Unix socket, by its path.
+    Unix(PathBuf),
 }
+
+impl BackendAddress {
+    /// Whether it is an address itself, and no name that has some.
+    pub fn is_fixed(&self) -> bool {
+        matches!(self, Self::Socket(_) | Self::Unix(_))
+    }
+
+    /// The same, with a path that holds from the folder of the process.
+    fn located(self, reader: &Reader<'_>) -> Result<Self, String> {
+        let Self::Unix(path) = self else {
+            return Ok(self);
+        };
+        let path = reader.located(&path);
+        match path.as_os_str().len() {
+            ..=LONGEST_PATH => Ok(Self::Unix(path)),
+            length => Err(format!(
+                "{:?} has {length} bytes, and the path of a Unix socket may have {LONGEST_PATH}; put the socket into a folder with a shorter name",
+                path.display().to_string()
+            )),
+        }
+    }
+}
+
+/// What the kernel has room for (`sun_path` without the byte that ends it).
+const LONGEST_PATH: usize = 107;
 
 impl fmt::Display for BackendAddress {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -196,6 +225,7 @@ impl fmt::Display for BackendAddress {
             BackendAddress::Socket(address) => write!(out, "{address}"),
             BackendAddress::Name { host, port } => write!(out, "{host}:{port}"),
             BackendAddress::Service { name } => out.write_str(name),
+            BackendAddress::Unix(path) => write!(out, "unix:{}", path.display()),
         }
     }
 }
@@ -206,11 +236,16 @@ impl Word for BackendAddress {
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = |advice: &str| Err(format!("{text:?} is no address of a backend; {advice}"));
         if let Some(path) = text.strip_prefix("unix:") {
-            return wrong(&format!(
-                "Unix sockets such as {path:?} are not built yet in this version"
-            ));
+            return match socket_path(path) {
+                Ok(path) => Ok(BackendAddress::Unix(path.to_owned())),
+                Err(advice) => wrong(advice),
+            };
         }
         if let Some((scheme, rest)) = text.split_once("://") {
+            if let Some(path) = rest.strip_prefix("unix:") {
+                let path = path.trim_end_matches([':', '/']);
+                return wrong(&format!("leave out the scheme: `unix:{path}`"));
+            }
             let host = rest.split('/').next().unwrap_or_default();
             let port = if scheme == "https" { 443 } else { 80 };
             let host = if host.contains(':') {
@@ -256,7 +291,20 @@ write the one that the backend listens on",
     }
 
     fn schema() -> serde_json::Value {
-        schema::text_like("^.+:[0-9]+$")
+        schema::text_like("^(unix:.+|.+:[0-9]+)$")
+    }
+}
+
+/// The path after `unix:`, or what to write.
+fn socket_path(path: &str) -> Result<&Path, &'static str> {
+    if path.is_empty() {
+        Err("write the path of a Unix socket, such as `unix:/run/app.sock`")
+    } else if path.starts_with('@') || path.contains('\0') {
+        Err(
+            "Unix sockets without a file (abstract ones) cannot be connected to; let the backend listen on a path",
+        )
+    } else {
+        Ok(Path::new(path))
     }
 }
 
@@ -267,7 +315,11 @@ fn without_port(text: &str) -> String {
 write `{{ address: {text}, srv: true }}` for what its SRV records say, or `host:port`"
         );
     }
-    format!("{text:?} is no address of a backend; write `host:port`, such as `127.0.0.1:8001`")
+    let advice = match text.strip_prefix("unix@").unwrap_or(text) {
+        path if path.contains('/') => format!("write `unix:{path}` for a Unix socket"),
+        _ => "write `host:port`, such as `127.0.0.1:8001`".to_owned(),
+    };
+    format!("{text:?} is no address of a backend; {advice}")
 }
 
 /// `10.0.0.256` is a typo, and not a name to be looked up (RFC 1123 §2.1: a top-level domain is never all digits).

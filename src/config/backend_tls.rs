@@ -106,6 +106,8 @@ impl Tls {
             (Some(name), _) => name.clone(),
             (None, BackendAddress::Name { host, .. }) => host.clone(),
             (None, BackendAddress::Socket(address)) => address.ip().to_string(),
+            // It is refused with the file.
+            (None, BackendAddress::Unix(_)) => String::new(),
             // The domain that offers the service, and not the hosts that the DNS says (RFC 6125 §6.2.1).
             (None, BackendAddress::Service { name }) => domain_of(name).to_owned(),
         }
@@ -114,6 +116,11 @@ impl Tls {
     /// Why no backend of this address could be connected to; `None` when it could.
     pub(super) fn complaint(&self, backend: &BackendAddress) -> Option<String> {
         let written = self.server_name.is_none().then(|| self.name_of(backend))?;
+        if let BackendAddress::Unix(_) = backend {
+            return Some(
+                "a Unix socket has no name that a certificate could be asked for; write `server_name` in `tls`".to_owned(),
+            );
+        }
         self.unusable(&written)
     }
 

@@ -3,6 +3,7 @@
 //! A probe must have ended before the next one begins, or slow answers would pile up on a backend that is already in
 //! trouble; so a timeout longer than the interval is a contradiction, and the default timeout bows to a short interval.
 
+use super::backend::{Backend, BackendAddress};
 use super::diagnostic::Place;
 use super::duration::{DAY, MILLISECOND, format};
 use super::host::HostHeader;
@@ -82,7 +83,7 @@ section! {
         /// So many bad probes in a row make a backend unhealthy.
         pub(super) unhealthy_after: u32 [1..=1000] = 3,
         /// Probe this port; the backend's own by default.
-        pub(super) port: Option<u16> [1..=65535],
+        pub(super) port: Option<Spot<u16>> [1..=65535],
     }
 }
 
@@ -110,8 +111,13 @@ section! {
 
 impl Spot<HealthCheckEntry> {
     /// The health check, once its keys are seen to fit together.
-    pub(super) fn build(self, reader: &mut Reader<'_>) -> Option<HealthCheck> {
+    pub(super) fn build(
+        self,
+        backends: &[Backend],
+        reader: &mut Reader<'_>,
+    ) -> Option<HealthCheck> {
         let entry = self.value;
+        let port = entry.port.map(|port| probed(port, backends, reader));
         let timeout = match &entry.timeout {
             Spot { place: None, value } => (*value).min(entry.interval),
             Spot {
@@ -138,7 +144,7 @@ make the timeout at most {interval}, or the interval longer"
             timeout,
             healthy_after: entry.healthy_after,
             unhealthy_after: entry.unhealthy_after,
-            port: entry.port,
+            port,
         })
     }
 }
@@ -174,6 +180,19 @@ fn probe(
         })
     });
     http.or(tcp).or(grpc)
+}
+
+/// Refuses a port where a backend has none.
+fn probed(port: Spot<u16>, backends: &[Backend], reader: &mut Reader<'_>) -> u16 {
+    let mut addresses = backends.iter().map(|backend| &backend.address);
+    let unix = addresses.find(|address| matches!(address, BackendAddress::Unix(_)));
+    if let (Some(place), Some(unix)) = (&port.place, unix) {
+        let message = format!(
+            "{unix} has no ports; remove this, or move that backend to an upstream of its own"
+        );
+        reader.fault_at(place, message);
+    }
+    port.value
 }
 
 /// Refuses a text that every body holds.

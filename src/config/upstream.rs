@@ -1,6 +1,6 @@
 //! `upstreams`: named groups of backends, and how they are spoken to.
 
-use super::backend::{Backend, BackendAddress, BackendEntry};
+use super::backend::{Backend, BackendEntry};
 use super::backend_protocol::BackendProtocol;
 use super::backend_tls::{Tls, TlsEntry};
 use super::balance::Balance;
@@ -51,8 +51,7 @@ pub struct Upstream {
 impl Upstream {
     /// What is no fault, and yet is not what was probably meant. What a name resolves to is not known here.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let is_written = |backend: &Backend| matches!(backend.address, BackendAddress::Socket(_));
-        if !self.backends.iter().all(is_written) {
+        if !self.backends.iter().all(|one| one.address.is_fixed()) {
             return Vec::new();
         }
         let (name, count) = (&self.name, self.backends.len());
@@ -83,7 +82,7 @@ write at least {}%, or `outlier: off`",
 section! {
     /// A named group of backends that answer alike.
     pub(super) struct UpstreamEntry {
-        /// Its members: `host:port`, or `{ address: host:port, weight: 2 }`.
+        /// Its members: `host:port` or `unix:PATH`, or `{ address: host:port, weight: 2 }`.
         pub(super) backends: AtLeastOne<Spot<Short<BackendEntry>>>,
         /// How a backend is picked for a request: the name of a policy, or `hash: { key: $remote_addr }`.
         pub(super) balance: Balance = Balance::RoundRobin,

@@ -6,9 +6,9 @@
 //! newcomers line up behind, so nobody is overtaken; the one exception are sessions of a draining backend that has room, which is no use
 //! to anybody else.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::address::Address;
 use super::backend::{Backend, Health};
 use super::queue::{Place, Queue};
 use super::roster::Lineup;
@@ -173,9 +173,9 @@ fn is_draining(backend: &Backend) -> bool {
 /// What a waiter can use; those that are equal can use the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Kind {
-    tried: Vec<SocketAddr>,
+    tried: Vec<Address>,
     /// The draining backend that its cookie names.
-    own: Option<SocketAddr>,
+    own: Option<Address>,
 }
 
 /// For whom there is room.
@@ -194,17 +194,17 @@ impl Kind {
         let tried = backends.filter(|backend| (applicant.tried)(backend));
         let own = own(applicant, lineup).filter(|backend| is_draining(backend));
         Self {
-            tried: tried.map(|backend| backend.address()).collect(),
-            own: own.map(|backend| backend.address()),
+            tried: tried.map(|backend| backend.address().clone()).collect(),
+            own: own.map(|backend| backend.address().clone()),
         }
     }
 
     fn can_use(&self, backend: &Backend) -> bool {
         let address = backend.address();
         if backend.member().is_available() {
-            !self.tried.contains(&address)
+            !self.tried.contains(address)
         } else {
-            self.own == Some(address) && takes_sessions(backend)
+            self.own.as_ref() == Some(address) && takes_sessions(backend)
         }
     }
 

@@ -5,7 +5,6 @@
 //! backend's [`Member`], which it shares with the policies.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +12,7 @@ use http::HeaderValue;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_load_balancing::Backend as Listed;
 
+use super::address::{Address, UNIX_HOST, label};
 use super::balance::{FULL_WEIGHT, Member};
 use super::discovery::listed;
 use super::recovery::History;
@@ -21,7 +21,7 @@ use crate::config::{self, State};
 /// One address that requests can be sent to.
 #[derive(Debug)]
 pub struct Backend {
-    address: SocketAddr,
+    address: Address,
     label: Arc<str>,
     /// What the operator wrote: an address, or a name that stands for this one.
     written: String,
@@ -53,8 +53,8 @@ pub enum Health {
 }
 
 impl Backend {
-    pub(super) fn new(address: SocketAddr, config: &config::Backend, peer: HttpPeer) -> Self {
-        let label: Arc<str> = address.to_string().into();
+    pub(super) fn new(address: Address, config: &config::Backend, peer: HttpPeer) -> Self {
+        let label: Arc<str> = label(&address).into();
         let member = Arc::new(member(&label, config));
         Self {
             address,
@@ -75,8 +75,8 @@ impl Backend {
     }
 
     /// Where it is.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Where it is, as text.
@@ -179,13 +179,17 @@ impl Backend {
     pub(super) fn listed(&self) -> Listed {
         Listed {
             weight: self.edition,
-            ..listed(self.address)
+            ..listed(self.address.clone())
         }
     }
 
-    /// What it is called in `Host`, when it is not to see the client's: the name or address that the operator wrote.
+    /// What it is called in `Host`, when it is not to see the client's: the name or address that the operator wrote, or for a Unix socket
+    /// what nginx has in `$proxy_host` there.
     pub fn host(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.written).ok()
+        match self.address {
+            Address::Inet(_) => HeaderValue::from_str(&self.written).ok(),
+            Address::Unix(_) => Some(HeaderValue::from_static(UNIX_HOST)),
+        }
     }
 
     /// How Pingora is to connect to it, with every timeout set.

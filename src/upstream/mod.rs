@@ -17,15 +17,18 @@
 //! - `outlier`: what failed requests say of a backend; `slow_start`: how it comes back; `recovery`: both applied
 //! - `heritage`: what an upstream takes over when the configuration is loaded anew
 //! - `retry`: whether a failed attempt is made again; `budget`: how often that may be
-//! - `peer`: from an address to how Pingora connects to it
+//! - `address`: where a backend is
+//! - `peer`: from an address to how Pingora connects to it; `dial`: where its own way of connecting will not do
 //! - `handshake`: why TLS with a backend did not come about
 //! - `queue`: the line of those who wait
 //! - `sticky`: the cookies that name backends
 
+mod address;
 mod admission;
 mod backend;
 pub mod balance;
 mod budget;
+mod dial;
 mod discovery;
 mod handshake;
 mod health;

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::address::Address;
 use super::backend::{Backend, Health};
 use super::outlier::Conduct;
 use super::roster::{Lineup, Roster};
@@ -66,7 +67,7 @@ impl Roster {
     }
 
     /// The checks have come to a verdict on the backend at `address`. Those who wait are asked by whoever tells Pingora as well.
-    pub(super) fn tell_health(&self, address: std::net::SocketAddr, health: Health) {
+    pub(super) fn tell_health(&self, address: &Address, health: Health) {
         let _alone = self.lock();
         let lineup = self.lineup();
         let Some((index, backend)) = lineup.entry(address) else {

@@ -4,7 +4,6 @@
 //! state, because it is the same object in the old lineup and in the new.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use super::address::Address;
 use super::admission::Kind;
 use super::backend::{Backend, Health};
 use super::balance::Members;
@@ -162,7 +162,7 @@ pub(super) struct Lineup {
     pub(super) backends: Vec<Arc<Backend>>,
     /// The same, as the policies see them: same order, same indexes.
     pub(super) members: Members,
-    by_address: HashMap<SocketAddr, usize>,
+    by_address: HashMap<Address, usize>,
     /// Their cookies, where clients are kept on them.
     pub(super) sessions: Option<Sessions>,
     /// Where requests wait for them.
@@ -178,8 +178,11 @@ impl Lineup {
         let members = backends.iter().map(|backend| Arc::clone(backend.member()));
         Self {
             members: Members::new(members.collect()),
-            by_address: std::iter::zip(backends.iter().map(|backend| backend.address()), 0..)
-                .collect(),
+            by_address: std::iter::zip(
+                backends.iter().map(|backend| backend.address().clone()),
+                0..,
+            )
+            .collect(),
             backends,
             sessions: None,
             queue: None,
@@ -188,13 +191,13 @@ impl Lineup {
         }
     }
 
-    pub(super) fn find(&self, address: SocketAddr) -> Option<&Arc<Backend>> {
+    pub(super) fn find(&self, address: &Address) -> Option<&Arc<Backend>> {
         self.entry(address).map(|(_, backend)| backend)
     }
 
     /// A backend that a selection may still offer which was made before this lineup. Where all are replaced, such a selection offers nothing
     /// else, and a request that came a moment too late is better served by a backend that was good until then than by none.
-    pub(super) fn find_leaving(&self, address: SocketAddr) -> Option<&Arc<Backend>> {
+    pub(super) fn find_leaving(&self, address: &Address) -> Option<&Arc<Backend>> {
         let mut leaving = self.leaving.iter();
         leaving.find(|backend| backend.address() == address && backend.health() == Health::Up)
     }
@@ -204,13 +207,13 @@ impl Lineup {
         self.backends.len() + self.leaving.len()
     }
 
-    pub(super) fn entry(&self, address: SocketAddr) -> Option<(usize, &Arc<Backend>)> {
+    pub(super) fn entry(&self, address: &Address) -> Option<(usize, &Arc<Backend>)> {
         let index = self.index(address)?;
         Some((index, self.backends.get(index)?))
     }
 
-    pub(super) fn index(&self, address: SocketAddr) -> Option<usize> {
-        self.by_address.get(&address).copied()
+    pub(super) fn index(&self, address: &Address) -> Option<usize> {
+        self.by_address.get(address).copied()
     }
 
     /// Sets the health of the backend at `index`, and lets the policies know.

@@ -10,11 +10,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
 
 use aws_lc_rs::digest::{self, SHA256};
 use http::HeaderValue;
 
+use super::address::{Address, label};
 use crate::config;
 use crate::semantics::cookie::SetCookie;
 
@@ -28,9 +28,9 @@ const BYTES: usize = 16;
 pub struct Token([u8; BYTES]);
 
 impl Token {
-    pub(super) fn of(upstream: &str, backend: SocketAddr) -> Self {
+    pub(super) fn of(upstream: &str, backend: &Address) -> Self {
         // No name has a line break in it, so no two pairs make the same text.
-        let named = format!("{LABEL}\n{upstream}\n{backend}");
+        let named = format!("{LABEL}\n{upstream}\n{}", label(backend));
         let hash = digest::digest(&SHA256, named.as_bytes());
         let mut token = [0; BYTES];
         token
@@ -80,10 +80,10 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn new(
+    pub(super) fn new<'b>(
         sticky: &config::Sticky,
         upstream: &str,
-        backends: impl Iterator<Item = SocketAddr>,
+        backends: impl Iterator<Item = &'b Address>,
     ) -> Self {
         let tokens: Vec<_> = backends
             .map(|address| Token::of(upstream, address))
@@ -125,28 +125,28 @@ impl Sessions {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> SocketAddr {
-        text.parse().unwrap()
+    fn address(text: &str) -> Address {
+        Address::Inet(text.parse().unwrap())
     }
 
     #[test]
     fn a_backend_has_the_same_token_in_every_process_and_build() {
         // Computed with `printf 'evenkeel sticky backend 1\nweb\n127.0.0.1:8001' | sha256sum | cut -c-32`. A change here
         // ends every session of every user.
-        let token = Token::of("web", address("127.0.0.1:8001"));
+        let token = Token::of("web", &address("127.0.0.1:8001"));
         assert_eq!(token.to_string(), "9d1784632ed2a84ca61f1344c6481c2e");
     }
 
     #[test]
     fn backends_and_upstreams_have_tokens_of_their_own() {
-        let token = Token::of("web", address("127.0.0.1:8001"));
-        assert_ne!(token, Token::of("web", address("127.0.0.1:8002")));
-        assert_ne!(token, Token::of("api", address("127.0.0.1:8001")));
+        let token = Token::of("web", &address("127.0.0.1:8001"));
+        assert_ne!(token, Token::of("web", &address("127.0.0.1:8002")));
+        assert_ne!(token, Token::of("api", &address("127.0.0.1:8001")));
     }
 
     #[test]
     fn a_token_that_was_written_reads_back_the_same_and_nothing_else_is_one() {
-        let token = Token::of("web", address("[::1]:80"));
+        let token = Token::of("web", &address("[::1]:80"));
         let text = token.to_string();
         assert_eq!(Token::parse(text.as_bytes()), Some(token));
         for wrong in [
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn a_cookie_is_sent_where_it_was_not_right_and_with_a_ttl_always() {
         let backends = [address("127.0.0.1:1"), address("127.0.0.1:2")];
-        let [first, second] = backends.map(|backend| Token::of("web", backend));
+        let [first, second] = backends.each_ref().map(|backend| Token::of("web", backend));
         let mut sticky = config::Sticky {
             cookie: "b".to_owned(),
             ttl: None,
@@ -173,9 +173,9 @@ mod tests {
             http_only: true,
             same_site: crate::semantics::cookie::SameSite::Lax,
         };
-        let sessions = |sticky: &config::Sticky| Sessions::new(sticky, "web", backends.into_iter());
+        let sessions = |sticky: &config::Sticky| Sessions::new(sticky, "web", backends.iter());
         let plain = sessions(&sticky);
-        let stranger = Token::of("api", backends[0]);
+        let stranger = Token::of("api", &backends[0]);
         assert_eq!((plain.find(second), plain.find(stranger)), (Some(1), None));
         assert_eq!(plain.cookie(Some(first), 0), None);
         for token in [None, Some(second), Some(stranger)] {

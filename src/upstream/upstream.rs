@@ -138,10 +138,9 @@ impl Upstream {
         let taken = RefCell::new(None);
         self.balancer
             .select_with(key, lineup.most_offered(), |listed, healthy| {
-                let backend = listed.addr.as_inet().and_then(|address| {
-                    let present = lineup.find(*address).filter(|_| healthy);
-                    present.or_else(|| lineup.find_leaving(*address))
-                });
+                let address = &listed.addr;
+                let present = lineup.find(address).filter(|_| healthy);
+                let backend = present.or_else(|| lineup.find_leaving(address));
                 let Some(backend) = backend.filter(|backend| !tried(backend)) else {
                     return false;
                 };

@@ -47,5 +47,6 @@ mod sticky;
 mod stopping;
 mod support;
 mod turned_away;
+mod unix_backends;
 mod upgrades;
 mod upstream_tls;

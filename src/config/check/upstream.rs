@@ -4,7 +4,7 @@ use crate::config::diagnostic::Place;
 use crate::config::reader::Reader;
 use crate::config::spot::Spot;
 use crate::config::upstream::{Upstream, UpstreamEntry};
-use crate::config::{Backend, BackendAddress, Connections, SlowStart};
+use crate::config::{Backend, Connections, SlowStart};
 
 /// The upstream, once its keys are seen to fit together.
 pub(super) fn upstream(
@@ -46,7 +46,7 @@ remove it, and give the other a higher `weight` for more requests",
     somebody_to_stand_in_for(&backends, &places, reader);
     let health_check = match entry.health_check.0 {
         None => None,
-        Some(written) => Some(written.build(reader)?),
+        Some(written) => Some(written.build(&backends, reader)?),
     };
     let sticky = entry.sticky.0.map(|sticky| sticky.value.build(reader));
     let queue = entry.queue.0.map(|queue| queue.build(&backends, reader));
@@ -98,11 +98,9 @@ fn somebody_who_comes_back(
     backends: &[Backend],
     reader: &mut Reader<'_>,
 ) {
-    let is_there_for_good =
-        |backend: &Backend| matches!(backend.address, BackendAddress::Socket(_));
     if let Some(place) = &slow_start.place
         && slow_start.value.0.is_some()
-        && backends.iter().all(is_there_for_good)
+        && backends.iter().all(|one| one.address.is_fixed())
     {
         reader.fault_at(
             place,

@@ -2,8 +2,8 @@ use super::{Admission, Applicant, NotAdmitted, Token};
 use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::upstream::Resolver;
+use crate::upstream::address::Address;
 use crate::upstream::{Backend, Health, InFlight, Upstream};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
@@ -49,7 +49,16 @@ fn granted(admission: Admission) -> InFlight {
 }
 
 fn port(in_flight: &InFlight) -> u16 {
-    in_flight.backend().address().port()
+    port_of(in_flight.backend())
+}
+
+fn port_of(backend: &Backend) -> u16 {
+    backend.address().as_inet().unwrap().port()
+}
+
+/// The backend on this port.
+fn at(port: u16) -> Address {
+    Address::Inet(([127, 0, 0, 1], port).into())
 }
 
 const TWO: &str = "backends: [{ address: 127.0.0.1:1, max_requests: 1 }, { address: 127.0.0.1:2, max_requests: 1 }]";
@@ -122,7 +131,7 @@ async fn one_whose_last_hope_goes_down_is_told_at_once_though_others_wait_on_bef
     let upstream = upstream(&format!("{TWO}, queue: {{ size: 9, timeout: 1h }}")).await;
     let _held = [(); 2].map(|()| granted(upstream.admit(&applicant(&nobody))));
     let early = applicant(&nobody);
-    let second = applicant(&|backend: &Backend| backend.address().port() == 1);
+    let second = applicant(&|backend: &Backend| port_of(backend) == 1);
     let mut waiting = [&early, &second].map(|applicant| Box::pin(upstream.wait(applicant)));
     let mut context = Context::from_waker(Waker::noop());
     let [early, second] = &mut waiting;
@@ -224,7 +233,7 @@ async fn a_session_of_a_draining_backend_with_room_does_not_line_up() {
     let mut context = Context::from_waker(Waker::noop());
     assert!(waiting.as_mut().poll(&mut context).is_pending());
     let session = Applicant {
-        token: Some(Token::of("web", SocketAddr::from(([127, 0, 0, 1], 2)))),
+        token: Some(Token::of("web", &at(2))),
         ..applicant(&nobody)
     };
     let own = granted(upstream.admit(&session));
@@ -247,7 +256,7 @@ async fn round_robin_stays_even_for_the_rest_while_a_session_passes_it_by() {
     let settings = "backends: [127.0.0.1:1, 127.0.0.1:2, 127.0.0.1:3], sticky: { cookie: b }";
     let upstream = upstream(settings).await;
     let session = Applicant {
-        token: Some(Token::of("web", SocketAddr::from(([127, 0, 0, 1], 2)))),
+        token: Some(Token::of("web", &at(2))),
         ..applicant(&nobody)
     };
     let mut ports = Vec::new();
@@ -272,15 +281,15 @@ fn next(state: &mut u64) -> u64 {
 /// One request, with all that can happen to one at random points.
 async fn live(upstream: &Upstream, random: &mut u64) {
     let tried = std::sync::Mutex::new(Vec::new());
-    let was_tried = |backend: &Backend| tried.lock().unwrap().contains(&backend.address());
+    let was_tried = |backend: &Backend| tried.lock().unwrap().contains(backend.address());
     loop {
         let key = next(random).to_le_bytes();
-        let backend = SocketAddr::from(([127, 0, 0, 1], (next(random) % 6) as u16));
+        let backend = at((next(random) % 6) as u16);
         let applicant = Applicant {
             key: &key,
             token: next(random)
                 .is_multiple_of(2)
-                .then(|| Token::of("web", backend)),
+                .then(|| Token::of("web", &backend)),
             tried: &was_tried,
         };
         let in_flight = match upstream.admit(&applicant) {
@@ -312,7 +321,10 @@ async fn live(upstream: &Upstream, random: &mut u64) {
             0 => return,
             1 => {
                 upstream.failed(&in_flight, &"refused", Duration::ZERO, now);
-                tried.lock().unwrap().push(in_flight.backend().address());
+                tried
+                    .lock()
+                    .unwrap()
+                    .push(in_flight.backend().address().clone());
             }
             // A connection from the pool was closed: the same backend may be asked again.
             2 => {}

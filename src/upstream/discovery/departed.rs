@@ -5,10 +5,10 @@
 //! end.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::config;
+use crate::upstream::address::Address;
 use crate::upstream::{Backend, Health};
 
 const REMEMBERED: usize = 256;
@@ -27,7 +27,7 @@ impl Departed {
     /// The backend that was at `address`, if it was made for what is written.
     pub(super) fn take(
         &mut self,
-        address: SocketAddr,
+        address: &Address,
         written: &config::Backend,
     ) -> Option<Arc<Backend>> {
         let mut all = self.0.iter();

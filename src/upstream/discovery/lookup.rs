@@ -46,7 +46,7 @@ pub(super) struct Service {
 pub(super) async fn look_up(address: &BackendAddress, resolver: &Resolver) -> Finding {
     let deadline = Deadline::of_a_lookup();
     match address {
-        BackendAddress::Socket(_) => Finding::default(),
+        BackendAddress::Socket(_) | BackendAddress::Unix(_) => Finding::default(),
         BackendAddress::Name { host, port } => {
             let service = Service {
                 host: host.clone(),

@@ -23,14 +23,13 @@ mod system;
 pub use resolver::Resolver;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
 use pingora_load_balancing::Backend as Listed;
 use pingora_load_balancing::discovery::ServiceDiscovery;
 
+use super::address::{self, Address};
 use super::backend::Backend;
 use super::heritage::Heritage;
 use super::peer::Peers;
@@ -84,7 +83,7 @@ impl Discovery {
     /// The places in the list of backends where names stand.
     pub(super) fn names(&self) -> Vec<usize> {
         let backends = self.upstream.backends.iter().enumerate();
-        let names = backends.filter(|(_, one)| !matches!(one.address, BackendAddress::Socket(_)));
+        let names = backends.filter(|(_, one)| !one.address.is_fixed());
         names.map(|(index, _)| index).collect()
     }
 
@@ -126,7 +125,7 @@ impl Discovery {
         let (mut backends, mut shares) = (Vec::new(), Vec::new());
         for (index, written) in self.upstream.backends.iter().enumerate() {
             for (address, share) in self.located(index, written) {
-                if seen.insert(address) {
+                if seen.insert(address.clone()) {
                     backends.push(self.backend(&known, &mut departed, address, written, share));
                     shares.push(share);
                 }
@@ -134,7 +133,7 @@ impl Discovery {
         }
         let gone = known.backends.iter();
         if self.is_own(&known) {
-            departed.extend(gone.filter(|backend| !seen.contains(&backend.address())));
+            departed.extend(gone.filter(|backend| !seen.contains(backend.address())));
         }
         self.roster.publish(backends);
         let lineup = self.roster.lineup();
@@ -150,13 +149,24 @@ impl Discovery {
     }
 
     /// The addresses that a backend of the file stands for, and what each is to get.
-    fn located(&self, index: usize, written: &config::Backend) -> Vec<(SocketAddr, Share)> {
+    fn located(&self, index: usize, written: &config::Backend) -> Vec<(Address, Share)> {
         let (addresses, preferences): (Vec<_>, Vec<_>) = match &written.address {
-            BackendAddress::Socket(address) => (vec![*address], vec![Preference::default()]),
+            BackendAddress::Socket(address) => {
+                (vec![Address::Inet(*address)], vec![Preference::default()])
+            }
+            BackendAddress::Unix(path) => {
+                // What is no path of a socket was refused with the file.
+                let address = address::unix(path).into_iter();
+                address
+                    .map(|address| (address, Preference::default()))
+                    .unzip()
+            }
             BackendAddress::Name { .. } | BackendAddress::Service { .. } => {
                 let known = self.known.get(index).map(locked);
                 let located = known.iter().flat_map(|known| known.located());
-                located.map(|one| (one.address, one.preference)).unzip()
+                located
+                    .map(|one| (Address::Inet(one.address), one.preference))
+                    .unzip()
             }
         };
         let shares = srv::shares(&preferences, written.weight).into_iter();
@@ -177,21 +187,21 @@ impl Discovery {
         &self,
         known: &Lineup,
         departed: &mut Departed,
-        address: SocketAddr,
+        address: Address,
         written: &config::Backend,
         share: Share,
     ) -> Arc<Backend> {
         let new = || {
             let peer = self
                 .peers
-                .template(&self.upstream, address, &written.address);
+                .template(&self.upstream, &address, &written.address);
             let ranked = config::Backend {
                 backup: share.backup,
                 ..written.clone()
             };
-            Backend::new(address, &ranked, peer)
+            Backend::new(address.clone(), &ranked, peer)
         };
-        match known.find(address) {
+        match known.find(&address) {
             Some(backend) if self.is_own(known) && backend.goes_on_as(written) => {
                 Arc::clone(backend)
             }
@@ -199,7 +209,7 @@ impl Discovery {
             // Another entry stood for this address, with a limit, a state or settings of its own.
             Some(former) => Arc::new(new().in_place_of(former)),
             None => departed
-                .take(address, written)
+                .take(&address, written)
                 .unwrap_or_else(|| Arc::new(new())),
         }
     }
@@ -220,9 +230,9 @@ impl ServiceDiscovery for Published {
 
 /// How Pingora lists an address. The weight is left out: it is part of an entry's identity there, and a change of weight must not make a
 /// backend a new one whose health is unknown.
-pub(super) fn listed(address: SocketAddr) -> Listed {
+pub(super) fn listed(address: Address) -> Listed {
     Listed {
-        addr: PingoraAddress::Inet(address),
+        addr: address,
         weight: 1,
         ext: http::Extensions::new(),
     }
@@ -236,7 +246,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Departed, Discovery, Heritage, Lineup, Resolver, Roster, Share};
+    use super::{Address, Departed, Discovery, Heritage, Lineup, Resolver, Roster, Share};
     use crate::config;
     use crate::upstream::roster::Rules;
 
@@ -262,14 +272,14 @@ mod tests {
             thousandths: 1_000,
             backup: false,
         };
-        let address = "192.0.2.1:443".parse().unwrap();
+        let address = Address::Inet("192.0.2.1:443".parse().unwrap());
 
-        let first = discovery.backend(&roster.lineup(), &mut departed, address, &a, share);
+        let first = discovery.backend(&roster.lineup(), &mut departed, address.clone(), &a, share);
         roster.publish(vec![Arc::clone(&first)]);
         let lineup: Arc<Lineup> = roster.lineup();
         assert!(Arc::ptr_eq(
             &first,
-            &discovery.backend(&lineup, &mut departed, address, &a, share)
+            &discovery.backend(&lineup, &mut departed, address.clone(), &a, share)
         ));
         let moved = discovery.backend(&lineup, &mut departed, address, &b, share);
         assert_eq!(

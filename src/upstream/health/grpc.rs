@@ -18,6 +18,7 @@ use super::Reason;
 use super::probe::NAME;
 use super::reason::cause;
 use crate::config::GrpcProbe;
+use crate::upstream::dial::host_of;
 use message::ServingStatus;
 
 mod message;
@@ -81,7 +82,7 @@ fn request(peer: &HttpPeer, limit: Duration) -> Result<RequestHeader, Reason> {
         Scheme::HTTP
     };
     let authority = match peer.sni.as_str() {
-        "" => peer._address.to_string(),
+        "" => host_of(peer),
         name => name.to_owned(),
     };
     let uri = Uri::builder()

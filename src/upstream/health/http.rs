@@ -8,6 +8,7 @@ use pingora_http::RequestHeader;
 use super::Reason;
 use super::probe::NAME;
 use crate::config::HttpProbe;
+use crate::upstream::dial::host_of;
 
 /// So much of an answer's body is searched, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -18,8 +19,7 @@ pub(super) async fn ask(
     probe: &HttpProbe,
 ) -> Result<(), Reason> {
     let mut request = RequestHeader::build("GET", probe.path.as_bytes(), Some(3))?;
-    let address = || peer._address.to_string();
-    let host = probe.host.clone().unwrap_or_else(address);
+    let host = probe.host.clone().unwrap_or_else(|| host_of(peer));
     request.insert_header(HOST, host)?;
     request.insert_header(USER_AGENT, NAME)?;
     // HTTP/2 knows no such header, and does not need it.

@@ -19,21 +19,21 @@
 //! Pure: time is what has passed since the watch began, and comes in as an argument, as chance does. It does not know what a check is.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Streak;
 use crate::config;
 use crate::upstream::Health;
+use crate::upstream::address::Address;
 
 /// The backends of one upstream, each with the time of its next check.
 pub(crate) struct Schedule {
     interval: Duration,
     healthy_after: u32,
     unhealthy_after: u32,
-    turns: HashMap<SocketAddr, Turn>,
+    turns: HashMap<Address, Turn>,
     /// Those that wait for a check, the next one first.
-    waiting: BTreeSet<(Duration, SocketAddr)>,
+    waiting: BTreeSet<(Duration, Address)>,
 }
 
 struct Turn {
@@ -59,30 +59,30 @@ impl Schedule {
 
     /// These are the backends now. New ones are due at once, and so is one that took another's address: its health is not known. Those that
     /// are not among them are forgotten.
-    pub(crate) fn follow(&mut self, backends: &[(SocketAddr, Health)], now: Duration) {
+    pub(crate) fn follow(&mut self, backends: &[(Address, Health)], now: Duration) {
         for turn in self.turns.values_mut() {
             turn.is_gone = true;
         }
         for (address, health) in backends {
-            self.expect(*address, *health, now);
+            self.expect(address, *health, now);
         }
         let waiting = &mut self.waiting;
         self.turns.retain(|address, turn| match turn.due {
-            Some(due) if turn.is_gone => !waiting.remove(&(due, *address)),
+            Some(due) if turn.is_gone => !waiting.remove(&(due, address.clone())),
             _ => true,
         });
     }
 
-    fn expect(&mut self, address: SocketAddr, health: Health, now: Duration) {
+    fn expect(&mut self, address: &Address, health: Health, now: Duration) {
         let fresh = Turn {
             streak: Streak::of(health),
             due: Some(now),
             is_new: true,
             is_gone: false,
         };
-        let Some(turn) = self.turns.get_mut(&address) else {
-            self.turns.insert(address, fresh);
-            self.waiting.insert((now, address));
+        let Some(turn) = self.turns.get_mut(address) else {
+            self.turns.insert(address.clone(), fresh);
+            self.waiting.insert((now, address.clone()));
             return;
         };
         turn.is_gone = false;
@@ -95,15 +95,14 @@ impl Schedule {
             return;
         };
         *turn = fresh;
-        self.waiting.remove(&(due, address));
-        self.waiting.insert((now, address));
+        self.waiting.remove(&(due, address.clone()));
+        self.waiting.insert((now, address.clone()));
     }
 
     /// The next one whose time has come by `now`, if any: it is being asked from here on.
-    pub(crate) fn take_due(&mut self, now: Duration) -> Option<SocketAddr> {
-        let first = self.waiting.first().copied();
-        let (due, address) = first.filter(|(due, _)| *due <= now)?;
-        self.waiting.remove(&(due, address));
+    pub(crate) fn take_due(&mut self, now: Duration) -> Option<Address> {
+        self.waiting.first().filter(|(due, _)| *due <= now)?;
+        let (_, address) = self.waiting.pop_first()?;
         self.turns.get_mut(&address)?.due = None;
         Some(address)
     }
@@ -116,7 +115,7 @@ impl Schedule {
     /// The check that began at `asked` ended now: what is to be thought of the backend, unless it is gone.
     pub(crate) fn answered(
         &mut self,
-        address: SocketAddr,
+        address: &Address,
         asked: Duration,
         success: bool,
         now: Duration,
@@ -137,24 +136,24 @@ impl Schedule {
     }
 
     /// The check that was to begin at `asked` could not be made; it is tried again soon.
-    pub(crate) fn hindered(&mut self, address: SocketAddr, asked: Duration, random: u64) {
+    pub(crate) fn hindered(&mut self, address: &Address, asked: Duration, random: u64) {
         if self.present(address).is_some() {
             self.wait(address, asked + period(self.interval, true, random));
         }
     }
 
     /// Whoever was being asked, unless it is gone: it is forgotten then.
-    fn present(&mut self, address: SocketAddr) -> Option<&mut Turn> {
-        if self.turns.get(&address)?.is_gone {
-            self.turns.remove(&address);
+    fn present(&mut self, address: &Address) -> Option<&mut Turn> {
+        if self.turns.get(address)?.is_gone {
+            self.turns.remove(address);
         }
-        self.turns.get_mut(&address)
+        self.turns.get_mut(address)
     }
 
-    fn wait(&mut self, address: SocketAddr, due: Duration) {
-        if let Some(turn) = self.turns.get_mut(&address) {
+    fn wait(&mut self, address: &Address, due: Duration) {
+        if let Some(turn) = self.turns.get_mut(address) {
             turn.due = Some(due);
-            self.waiting.insert((due, address));
+            self.waiting.insert((due, address.clone()));
         }
     }
 }

@@ -3,7 +3,6 @@
 //! One task for each upstream, which holds all of its checks under way at once. Each change of health is logged once, with the reason; a
 //! failed check that changes nothing is only logged for whoever asks for it (level `debug`).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Answer, Connector, Permit, Probe, Reason, Schedule};
 use crate::config;
+use crate::upstream::address::Address;
 use crate::upstream::roster::{Lineup, Roster};
 use crate::upstream::{Backend, Health, Upstream};
 
@@ -37,7 +37,7 @@ pub struct Watch {
 
 /// A check that has ended.
 struct Asked {
-    address: SocketAddr,
+    address: Address,
     at: Duration,
     answer: Answer,
 }
@@ -113,7 +113,7 @@ impl Watch {
     fn enlist(&mut self) {
         let backends = self.lineup.backends.iter();
         let backends: Vec<_> = backends
-            .map(|backend| (backend.address(), backend.health()))
+            .map(|backend| (backend.address().clone(), backend.health()))
             .collect();
         self.schedule.follow(&backends, self.now());
     }
@@ -122,7 +122,7 @@ impl Watch {
     fn ask_next(&mut self, by: Duration, permit: Option<Permit>) {
         let next = self.schedule.take_due(by);
         // The schedule knows those of this lineup, and no others.
-        let Some(backend) = next.and_then(|address| self.lineup.find(address).cloned()) else {
+        let Some(backend) = next.and_then(|address| self.lineup.find(&address).cloned()) else {
             return;
         };
         let (probe, at) = (Arc::clone(&self.probe), self.now());
@@ -130,7 +130,7 @@ impl Watch {
             let answer = probe.ask(backend.peer()).await;
             drop(permit);
             Asked {
-                address: backend.address(),
+                address: backend.address().clone(),
                 at,
                 answer,
             }
@@ -150,20 +150,20 @@ impl Watch {
             Answer::Good => None,
             Answer::Bad(reason) => Some(reason),
             Answer::Hindered(why) => {
-                self.schedule.hindered(address, at, random);
-                return self.log_hindrance(address, &why);
+                self.schedule.hindered(&address, at, random);
+                return self.log_hindrance(&address, &why);
             }
         };
         let verdict = self
             .schedule
-            .answered(address, at, failure.is_none(), now, random);
-        let (Some(health), Some(backend)) = (verdict, self.lineup.find(address)) else {
+            .answered(&address, at, failure.is_none(), now, random);
+        let (Some(health), Some(backend)) = (verdict, self.lineup.find(&address)) else {
             return;
         };
         let before = backend.health();
         if health != before {
             self.log_change(backend, before, failure.as_ref());
-            self.roster.tell_health(address, health);
+            self.roster.tell_health(&address, health);
             self.upstream.publish_health(backend, health);
         } else if let Some(reason) = failure {
             let name = self.upstream.name();
@@ -189,7 +189,7 @@ impl Watch {
         }
     }
 
-    fn log_hindrance(&mut self, address: SocketAddr, why: &str) {
+    fn log_hindrance(&mut self, address: &Address, why: &str) {
         let now = self.now();
         if self.reminded.is_some_and(|last| now < last + REMINDER) {
             return;

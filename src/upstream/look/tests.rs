@@ -1,10 +1,10 @@
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use crate::clock::{Clock, ManualClock};
 use crate::config::{self, Trigger};
+use crate::upstream::address::Address;
 use crate::upstream::retry::{Decision, Why};
 use crate::upstream::{
     Admission, Applicant, Backend, Health, InFlight, Look, NotAdmitted, Resolver, Token, Upstream,
@@ -40,7 +40,7 @@ fn take(upstream: &Upstream, key: &[u8]) -> Option<InFlight> {
 }
 
 fn port(backend: &Arc<Backend>) -> u16 {
-    backend.address().port()
+    backend.address().as_inet().unwrap().port()
 }
 
 fn ports(look: &Look) -> (Option<u16>, Option<u16>) {
@@ -103,10 +103,10 @@ fn the_next_backend_is_the_one_that_a_request_gets_when_the_first_one_failed() {
             let (first, second) = ports(&upstream.look(&applicant(&[key])));
             let in_flight = take(&upstream, &[key]).unwrap();
             assert_eq!(first, Some(port(in_flight.backend())), "{policy}");
-            let failed = in_flight.backend().address();
+            let failed = in_flight.backend().address().clone();
             drop(in_flight);
             let again = upstream.admit(&Applicant {
-                tried: &|backend| backend.address() == failed,
+                tried: &|backend| *backend.address() == failed,
                 ..applicant(&[key])
             });
             match again {
@@ -123,7 +123,12 @@ fn the_next_backend_is_the_one_that_a_request_gets_when_the_first_one_failed() {
 fn a_session_is_looked_at_like_an_admission() {
     let settings = "sticky: { cookie: b }, backends: [127.0.0.1:1, 127.0.0.1:2, { address: 127.0.0.1:3, state: draining }]";
     let upstream = upstream(settings);
-    let token = |port| Some(Token::of("web", SocketAddr::from(([127, 0, 0, 1], port))));
+    let token = |port| {
+        Some(Token::of(
+            "web",
+            &Address::Inet(([127, 0, 0, 1], port).into()),
+        ))
+    };
     for port in 1..=3 {
         let look = upstream.look(&Applicant {
             token: token(port),

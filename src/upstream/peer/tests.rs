@@ -8,6 +8,7 @@ use rcgen::{CertificateParams, KeyPair};
 use super::{Peers, in_pingoras_form};
 use crate::config::{self, Surroundings};
 use crate::tls::Certificates;
+use crate::upstream::address::Address;
 
 /// The peer of the one backend, `app.test:443` at an address of its own, under these settings. Every file that they name is `file`.
 fn peer(settings: &str, file: &str) -> HttpPeer {
@@ -25,7 +26,8 @@ fn peer(settings: &str, file: &str) -> HttpPeer {
     let config = config.unwrap_or_else(|faults| panic!("{faults}"));
     let upstream = &config.upstreams[0];
     let written = &upstream.backends[0].address;
-    Peers::new(upstream).template(upstream, "192.0.2.1:443".parse().unwrap(), written)
+    let address = Address::Inet("192.0.2.1:443".parse().unwrap());
+    Peers::new(upstream).template(upstream, &address, written)
 }
 
 /// A certificate and its key. All have one serial number, which is all that Pingora looks at.

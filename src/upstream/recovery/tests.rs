@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, ManualClock};
 use crate::config;
+use crate::upstream::address::Address;
 use crate::upstream::{Health, Resolver, Upstream};
 
 /// An upstream of three backends, and a clock that is moved by hand.
@@ -46,7 +47,7 @@ routes: [{{ upstream: web }}]"
     /// Requests to this backend that fail.
     fn fail(&self, backend: u8, times: usize) {
         for _ in 0..times {
-            let elsewhere = |other: &crate::upstream::Backend| other.address() != address(backend);
+            let elsewhere = |other: &crate::upstream::Backend| *other.address() != address(backend);
             let attempt = self.upstream.pick(b"", &elsewhere).unwrap();
             let now = self.clock.now();
             self.upstream
@@ -56,7 +57,7 @@ routes: [{{ upstream: web }}]"
 
     fn tell(&self, backend: u8, health: Health) {
         let roster = &self.upstream.roster;
-        roster.tell_health(address(backend), health);
+        roster.tell_health(&address(backend), health);
     }
 
     /// The next requests are shared like this, but for the one that a change of the lineup may move; nobody who is out gets any.
@@ -73,7 +74,7 @@ routes: [{{ upstream: web }}]"
         let mut shares = [0; 3];
         for _ in 0..requests {
             let attempt = self.upstream.pick(b"", &|_| false).unwrap();
-            let SocketAddr::V4(address) = attempt.backend().address() else {
+            let Some(SocketAddr::V4(address)) = attempt.backend().address().as_inet() else {
                 panic!("only IPv4 here");
             };
             shares[usize::from(address.ip().octets()[3]) - 1] += 1;
@@ -82,8 +83,8 @@ routes: [{{ upstream: web }}]"
     }
 }
 
-fn address(backend: u8) -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, backend], 80))
+fn address(backend: u8) -> Address {
+    Address::Inet(([10, 0, 0, backend], 80).into())
 }
 
 #[test]

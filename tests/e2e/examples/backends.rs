@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Example, examples};
 use crate::support::{
     Authority, Backend, Client, DnsServer, GatedBackend, GrpcAnswer, GrpcBackend, HelloBackend,
-    Http2Client, Proxy, RefusingBackend, ask, eventually, get_with, ok, request,
+    Http2Client, Proxy, RefusingBackend, UnixSocket, ask, eventually, get_with, ok, request,
 };
 
 examples! {
@@ -18,6 +18,23 @@ examples! {
     backends_are_found_by_name = "dns-names.yaml",
     backends_are_spoken_to_over_tls = "upstream-tls.yaml",
     calls_go_to_servers_that_are_well = "grpc.yaml",
+    apps_are_reached_by_their_paths = "unix-sockets.yaml",
+}
+
+fn apps_are_reached_by_their_paths(example: Example) {
+    let apps = ["app1", "app2"].map(HelloBackend::start);
+    let sockets = apps.each_ref().map(|app| UnixSocket::to(app.address()));
+    let proxy = example
+        .with("unix:/run/app1.sock", sockets[0].address())
+        .with("unix:/run/app2.sock", sockets[1].address())
+        .start();
+    let mut turns = [(); 3].map(|()| proxy.get("/").hostname());
+    turns.sort();
+    assert_eq!(turns, ["app1", "app2", "app2"]);
+    let checked = format!("backend {} is up", sockets[0].address());
+    proxy
+        .stderr
+        .find("a check", |line| line.contains(&checked).then_some(()));
 }
 
 fn calls_go_to_servers_that_are_well(example: Example) {

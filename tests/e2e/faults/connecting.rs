@@ -1,6 +1,9 @@
 //! No connection to the backend.
 
+use std::os::unix::net::UnixListener;
 use std::sync::Mutex;
+
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::rows;
 use super::scenario::{Scenario, see};
@@ -11,6 +14,9 @@ rows! {
     never_accepted = "the backend does not accept the connection within timeouts.connect",
     no_socket = "Evenkeel has no file descriptor left for the connection",
     no_way = "there is no way to the backend's address",
+    no_such_socket = "the backend's Unix socket is not there",
+    stale_socket = "nobody listens on the backend's Unix socket",
+    full_socket = "the queue of the backend's Unix socket is full",
 }
 
 fn refused() -> Scenario {
@@ -26,6 +32,40 @@ fn never_accepted() -> Scenario {
 /// The loopback's broadcast address: connecting to it fails at once, on every machine.
 fn no_way() -> Scenario {
     Scenario::at("127.255.255.255:9", ())
+}
+
+fn no_such_socket() -> Scenario {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.sock");
+    Scenario::at(format!("unix:{}", path.display()), folder)
+}
+
+/// The file stays behind when the process ends that has listened.
+fn stale_socket() -> Scenario {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    Scenario::at(format!("unix:{}", path.display()), folder)
+}
+
+fn full_socket() -> Scenario {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.sock");
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    let address = SockAddr::unix(&path).unwrap();
+    socket.bind(&address).unwrap();
+    socket.listen(0).unwrap();
+    let connect = || {
+        let waiting = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        waiting.set_nonblocking(true).unwrap();
+        waiting.connect(&address).ok().map(|()| waiting)
+    };
+    let waiting: Vec<_> = std::iter::from_fn(connect).take(1024).collect();
+    assert!(waiting.len() < 1024, "the queue has no end");
+    Scenario::at(
+        format!("unix:{}", path.display()),
+        (folder, socket, waiting),
+    )
 }
 
 /// One visit after the other: what is counted is free for one only.

@@ -18,11 +18,12 @@ fn defaults() -> config::HealthCheck {
     check(Duration::from_secs(5), Duration::from_secs(2), 3)
 }
 
-fn backend(number: u32) -> SocketAddr {
-    SocketAddr::from((0x7F00_0001_u32.saturating_add(number).to_be_bytes(), 8000))
+fn backend(number: u32) -> Address {
+    let bytes = 0x7F00_0001_u32.saturating_add(number).to_be_bytes();
+    Address::Inet((bytes, 8000).into())
 }
 
-fn unknown(count: u32) -> Vec<(SocketAddr, Health)> {
+fn unknown(count: u32) -> Vec<(Address, Health)> {
     (0..count)
         .map(|number| (backend(number), Health::Unknown))
         .collect()
@@ -62,7 +63,7 @@ fn run(
         let (took, success) = answer(now);
         let ended = now + took;
         let health = schedule
-            .answered(address, now, success, ended, chance.next())
+            .answered(&address, now, success, ended, chance.next())
             .unwrap();
         if end(health, ended) {
             return (ended, asked);
@@ -108,7 +109,7 @@ fn the_checks_of_many_backends_do_not_come_in_one_burst() {
         let address = schedule.take_due(now).unwrap();
         let hundredth = now.as_millis() / (interval / 100).as_millis();
         hundredths[usize::try_from(hundredth).unwrap()] += 1;
-        schedule.answered(address, now, true, now + ms(1), chance.next());
+        schedule.answered(&address, now, true, now + ms(1), chance.next());
     }
     // All at the start, and then some 50 in each hundredth of an interval. Seen: 26 to 86.
     assert!(hundredths[0] >= 5_000);
@@ -131,7 +132,7 @@ fn checks_that_fell_together_part_again() {
             now = schedule.next_due().unwrap().max(now);
             let address = schedule.take_due(now).unwrap();
             let random = random.unwrap_or_else(|| chance.next());
-            schedule.answered(address, now, true, now, random);
+            schedule.answered(&address, now, true, now, random);
         }
         due.extend(schedule.waiting.iter().map(|(due, _)| *due - now));
         due.dedup();
@@ -152,7 +153,7 @@ fn nobody_is_asked_while_a_check_of_it_is_under_way() {
     schedule.follow(&[], ms(1));
     schedule.follow(&unknown(1), ms(2));
     assert_eq!(schedule.take_due(Duration::from_secs(60)), None);
-    let health = schedule.answered(backend(0), Duration::ZERO, true, ms(3), 0);
+    let health = schedule.answered(&backend(0), Duration::ZERO, true, ms(3), 0);
     assert_eq!(health, Some(Health::Up));
 }
 
@@ -161,7 +162,7 @@ fn a_backend_that_is_found_while_running_is_due_at_once() {
     let mut schedule = Schedule::new(&defaults());
     schedule.follow(&unknown(1), Duration::ZERO);
     let first = schedule.take_due(Duration::ZERO).unwrap();
-    schedule.answered(first, Duration::ZERO, true, ms(1), u64::MAX);
+    schedule.answered(&first, Duration::ZERO, true, ms(1), u64::MAX);
     schedule.follow(&[(first, Health::Up), (backend(1), Health::Unknown)], ms(2));
     assert_eq!(schedule.take_due(ms(2)), Some(backend(1)));
     assert_eq!(schedule.take_due(ms(2)), None);
@@ -172,10 +173,10 @@ fn a_backend_that_takes_the_address_of_another_is_due_at_once_and_its_first_answ
     let mut schedule = Schedule::new(&defaults());
     schedule.follow(&unknown(1), Duration::ZERO);
     let address = schedule.take_due(Duration::ZERO).unwrap();
-    schedule.answered(address, Duration::ZERO, true, ms(1), u64::MAX);
+    schedule.answered(&address, Duration::ZERO, true, ms(1), u64::MAX);
     schedule.follow(&unknown(1), ms(2));
-    assert_eq!(schedule.take_due(ms(2)), Some(address));
-    let health = schedule.answered(address, ms(2), false, ms(3), 0);
+    assert_eq!(schedule.take_due(ms(2)), Some(address.clone()));
+    let health = schedule.answered(&address, ms(2), false, ms(3), 0);
     assert_eq!(health, Some(Health::Down));
 }
 
@@ -184,7 +185,7 @@ fn a_backend_whose_health_is_known_keeps_it_until_enough_answers_say_otherwise()
     let mut schedule = Schedule::new(&defaults());
     schedule.follow(&[(backend(0), Health::Up)], Duration::ZERO);
     let address = schedule.take_due(Duration::ZERO).unwrap();
-    let health = schedule.answered(address, Duration::ZERO, false, ms(1), 0);
+    let health = schedule.answered(&address, Duration::ZERO, false, ms(1), 0);
     assert_eq!(health, Some(Health::Up));
 }
 
@@ -196,7 +197,7 @@ fn a_backend_that_is_gone_is_forgotten_and_so_is_its_last_answer() {
     schedule.follow(&[], ms(1));
     assert_eq!(schedule.next_due(), None);
     assert_eq!(
-        schedule.answered(asked, Duration::ZERO, true, ms(2), 0),
+        schedule.answered(&asked, Duration::ZERO, true, ms(2), 0),
         None
     );
     assert_eq!(schedule.next_due(), None);
@@ -210,12 +211,12 @@ fn a_check_that_could_not_be_made_says_nothing_and_is_made_soon() {
     for _ in 0..10 {
         let now = schedule.next_due().unwrap();
         let address = schedule.take_due(now).unwrap();
-        schedule.hindered(address, now, 0);
+        schedule.hindered(&address, now, 0);
         assert_eq!(schedule.next_due(), Some(now + ms(500)));
     }
     let now = schedule.next_due().unwrap();
     let address = schedule.take_due(now).unwrap();
-    let health = schedule.answered(address, now, false, now, 0);
+    let health = schedule.answered(&address, now, false, now, 0);
     assert_eq!(health, Some(Health::Up));
 }
 
@@ -311,7 +312,7 @@ proptest! {
                 1 => asked.extend(schedule.take_due(now).map(|address| (address, now))),
                 2 if !asked.is_empty() => {
                     let (address, since) = asked.swap_remove(number as usize % asked.len());
-                    let health = schedule.answered(address, since, random % 2 == 0, now, random);
+                    let health = schedule.answered(&address, since, random % 2 == 0, now, random);
                     let is_there = there.iter().position(|(other, _)| *other == address);
                     prop_assert_eq!(health.is_some(), is_there.is_some());
                     if let (Some(index), Some(health)) = (is_there, health) {

@@ -1,4 +1,4 @@
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use super::*;
 use crate::clock::{Clock, SystemClock};
@@ -60,9 +60,9 @@ fn watched() -> Watched {
 
 impl Watched {
     fn backend(&self, listener: &TcpListener) -> Arc<Backend> {
-        let address = listener.local_addr().unwrap();
+        let address = Address::Inet(listener.local_addr().unwrap());
         let written = &self.config.backends[0];
-        let peer = Peers::new(&self.config).template(&self.config, address, &written.address);
+        let peer = Peers::new(&self.config).template(&self.config, &address, &written.address);
         Arc::new(Backend::new(address, written, peer))
     }
 }

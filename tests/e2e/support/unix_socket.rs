@@ -1,0 +1,82 @@
+//! A Unix socket in a folder of its own, in front of a backend that listens on a port.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use tempfile::TempDir;
+
+/// Passes every connection on to the backend, byte for byte.
+pub(crate) struct UnixSocket {
+    folder: TempDir,
+    connections: Arc<AtomicUsize>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl UnixSocket {
+    pub(crate) fn to(backend: SocketAddr) -> Self {
+        let socket = Self {
+            folder: tempfile::tempdir().unwrap(),
+            connections: Arc::default(),
+            is_over: Arc::default(),
+        };
+        let listener = UnixListener::bind(socket.path()).unwrap();
+        let (connections, is_over) = (Arc::clone(&socket.connections), Arc::clone(&socket.is_over));
+        thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                if is_over.load(Ordering::Relaxed) {
+                    return;
+                }
+                connections.fetch_add(1, Ordering::Relaxed);
+                if let Ok(backend) = TcpStream::connect(backend) {
+                    pass_on(client, backend);
+                }
+            }
+        });
+        socket
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder().join("app.sock")
+    }
+
+    /// As it stands in the file.
+    pub(crate) fn address(&self) -> String {
+        format!("unix:{}", self.path().display())
+    }
+
+    /// How many there have been.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for UnixSocket {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        // Wakes the accepting thread, which then sees that it is over.
+        let _ = UnixStream::connect(self.path());
+    }
+}
+
+/// In both directions, until either side has no more to say.
+fn pass_on(client: UnixStream, backend: TcpStream) {
+    let (mut from, mut to) = (client.try_clone().unwrap(), backend.try_clone().unwrap());
+    thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+    let (mut from, mut to) = (backend, client);
+    thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}
