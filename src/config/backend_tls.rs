@@ -4,7 +4,7 @@
 //! with a line, and what runs later never comes upon one. What has expired is only warned of, since a load balancer that
 //! refuses to start because of a date helps nobody.
 
-use super::backend::BackendAddress;
+use super::backend_address::BackendAddress;
 use super::diagnostic::Place;
 use super::host::is_host_name;
 use super::pem_file::PemFile;

@@ -3,7 +3,8 @@
 //! A probe must have ended before the next one begins, or slow answers would pile up on a backend that is already in
 //! trouble; so a timeout longer than the interval is a contradiction, and the default timeout bows to a short interval.
 
-use super::backend::{Backend, BackendAddress};
+use super::backend::Backend;
+use super::backend_address::BackendAddress;
 use super::diagnostic::Place;
 use super::duration::{DAY, MILLISECOND, format};
 use super::host::HostHeader;

@@ -9,6 +9,7 @@
 //! clock; the environment, and the files that the configuration names, come in as arguments.
 
 mod backend;
+mod backend_address;
 mod backend_protocol;
 mod backend_tls;
 mod balance;
@@ -26,6 +27,7 @@ mod forwarded;
 mod header;
 mod health_check;
 mod host;
+mod introduction;
 mod json;
 mod listener;
 mod listener_limits;
@@ -65,7 +67,8 @@ mod upstream;
 mod vocabulary;
 mod word;
 
-pub use backend::{Backend, BackendAddress, State};
+pub use backend::{Backend, State};
+pub use backend_address::BackendAddress;
 pub use backend_protocol::BackendProtocol;
 pub use backend_tls::{Tls, Trust};
 pub use balance::{Balance, Hash, HashKey, MaxLoad};

@@ -7,6 +7,7 @@ use super::balance::Balance;
 use super::collection::AtLeastOne;
 use super::duration::{DAY, MILLISECOND};
 use super::health_check::{HealthCheck, HealthCheckEntry};
+use super::introduction::Introduction;
 use super::outlier::Outlier;
 use super::queue::Queue;
 use super::retry::{Retry, RetryEntry};
@@ -15,6 +16,7 @@ use super::shorthand::{OnUnlessOff, Short};
 use super::slow_start::SlowStart;
 use super::spot::Spot;
 use super::sticky::{Sticky, StickyEntry};
+use crate::semantics::proxy_protocol::Version;
 use std::time::Duration;
 
 /// A named group of backends that answer alike.
@@ -42,6 +44,8 @@ pub struct Upstream {
     pub connections: Connections,
     /// The version of HTTP that it is spoken to in.
     pub protocol: BackendProtocol,
+    /// The header of the PROXY protocol that its connections begin with, if any.
+    pub proxy_protocol: Option<Version>,
     /// How it is spoken to over TLS; without it, in the clear.
     pub tls: Option<Tls>,
     /// Requests that wait while every backend is full, if they may.
@@ -102,6 +106,8 @@ section! {
         pub(super) connections: ConnectionsEntry,
         /// The version of HTTP: `http1`, `http2`, or `auto` for what the handshake of TLS comes to. Without `tls`, `http2` is spoken without asking.
         pub(super) protocol: Spot<BackendProtocol> = Spot::default_value(BackendProtocol::Http1),
+        /// Whether each connection begins with a header of the PROXY protocol, version 1 or 2, that says who the client is; no two clients share a connection then.
+        pub(super) proxy_protocol: Spot<Introduction> = Spot::default_value(Introduction(None)),
         /// TLS towards the backends; `{}` switches it on, `off` is in the clear.
         pub(super) tls: Short<Option<Spot<TlsEntry>>>,
         /// Requests that wait while every backend is at its `max_requests`; `off` answers them 503 at once.

@@ -84,6 +84,7 @@ pub(super) fn to_wire(request: &mut RequestHeader, sent: &RequestHeader) -> Resu
     });
     Ok(Rewritten {
         version: "HTTP/1.1",
+        proxy_protocol: None,
         method: request.method.to_string(),
         headers: headers.collect(),
         target: with_authority(

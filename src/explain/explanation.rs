@@ -58,6 +58,9 @@ pub struct Rewritten {
     pub version: &'static str,
     /// The header lines, in order, with the names in the case in which they are sent.
     pub headers: Vec<(String, String)>,
+    /// The header of the PROXY protocol that the connection begins with, where there is one: its version, and the client that it names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_protocol: Option<String>,
 }
 
 /// One route, asked whether it takes the request.

@@ -269,6 +269,9 @@ impl<'a> Journey<'a> {
                 BackendProtocol::Http2 => "HTTP/2",
                 BackendProtocol::Auto => "HTTP/2 or HTTP/1.1",
             };
+            let introduction = upstream.config().proxy_protocol;
+            request.proxy_protocol =
+                introduction.map(|version| format!("{version}, from {}", self.peer));
             told.request = Some(request);
         }
         Ok(())

@@ -22,6 +22,9 @@ impl Display for Explanation {
         }
         if let Some(request) = &self.request {
             writeln!(out, "\nthe backend gets")?;
+            if let Some(header) = &request.proxy_protocol {
+                writeln!(out, "    PROXY protocol {header}")?;
+            }
             let (method, target) = (&request.method, &request.target);
             writeln!(out, "    {method} {target} {}", request.version)?;
             for (name, value) in &request.headers {

@@ -23,6 +23,7 @@ use super::turned_away::Origin;
 use crate::config::{ListenerLimits, ListenerTimeouts};
 use crate::observe::record::Tls;
 use crate::semantics::forwarded::Scheme;
+use crate::semantics::proxy_protocol::{Behalf, Endpoints};
 use crate::tls::Chooser;
 
 /// What is known of a connection for its whole life.
@@ -98,6 +99,14 @@ impl ConnectionFacts {
             peer: self.peer,
             tls: self.tls.as_ref().map(|tls| &tls.session),
         }
+    }
+
+    /// Whom a connection to a backend is made for, in the words of the PROXY protocol.
+    pub fn behalf(&self) -> Behalf {
+        Behalf::Client(Endpoints {
+            source: self.peer,
+            destination: self.local,
+        })
     }
 
     /// How the client has reached the listener.

@@ -1,9 +1,13 @@
 //! The header of the PROXY protocol: a proxy that passes bytes on says, before any of them, between whom they travel.
 //!
-//! Both forms are read, the line of text (version 1) and the binary one (version 2). What the protocol forbids is refused, and never taken
+//! It is written by `write`. Both forms are read, the line of text (version 1) and the binary one (version 2). What the protocol forbids is refused, and never taken
 //! for something else: a header that is half understood would give a client another's address. What is said besides the addresses (the
 //! TLVs of version 2) is passed over. Where a header tells of no TCP connection (`UNKNOWN`, `LOCAL`, Unix sockets, UDP), the addresses of
 //! the connection itself hold. Source: `proxy-protocol.txt` of HAProxy, §2.1 and §2.2.
+
+mod write;
+
+pub use write::{Behalf, Version, write};
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;

@@ -54,6 +54,7 @@ impl Heritage {
 fn connects_alike(former: &config::Upstream, config: &config::Upstream) -> bool {
     former.tls == config.tls
         && former.protocol == config.protocol
+        && former.proxy_protocol == config.proxy_protocol
         && former.timeouts == config.timeouts
         && former.connections == config.connections
         && former.queue == config.queue

@@ -4,7 +4,6 @@
 //! backend: a request only copies it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::Path;
 use std::sync::Arc;
 
 use pingora_core::protocols::ALPN;
@@ -13,8 +12,9 @@ use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::utils::tls::{CertKey, WrappedX509, parse_x509};
 
 use super::address::Address;
-use super::dial::{Dial, NOWHERE};
+use super::dial;
 use crate::config::{self, BackendAddress, BackendProtocol, Trust};
+use crate::semantics::proxy_protocol::{Behalf, write};
 use crate::tls::{Authorities, Certificates, Identity};
 
 /// The one authority where nothing is verified: Pingora makes no verifier without any, also for one that does not verify, and a small
@@ -52,16 +52,13 @@ impl Peers {
         written: &BackendAddress,
     ) -> HttpPeer {
         let name = upstream.tls.as_ref().map(|tls| tls.name_of(written));
-        let to = address.as_inet().copied().unwrap_or(NOWHERE);
-        let mut peer = HttpPeer::new(to, name.is_some(), name.unwrap_or_default());
-        peer.group_key = self.group;
+        let mut peer = dial::peer(address, name.is_some(), name.unwrap_or_default());
+        // For whoever asks on nobody's behalf; requests have headers of their own.
+        let header = upstream
+            .proxy_protocol
+            .map(|version| write(version, &Behalf::Own));
+        dial::direct(&mut peer, address, self.group, header.unwrap_or_default());
         let options = &mut peer.options;
-        if let Address::Unix(socket) = address
-            && let Some(path) = socket.as_pathname()
-        {
-            peer.group_key = of_path(self.group, path);
-            options.custom_l4 = Some(Arc::new(Dial(path.into())));
-        }
         // The second one is for TCP and TLS together.
         options.connection_timeout = Some(upstream.timeouts.connect);
         options.total_connection_timeout = Some(upstream.timeouts.connect);
@@ -144,13 +141,6 @@ fn group(upstream: &config::Upstream) -> u64 {
         hash(certificates, &mut hasher);
         key.secret_der().hash(&mut hasher);
     }
-    hasher.finish()
-}
-
-/// Connections to one Unix socket are not shared with those to another, which Pingora cannot tell apart.
-fn of_path(group: u64, path: &Path) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (group, path).hash(&mut hasher);
     hasher.finish()
 }
 

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use pingora_core::upstreams::peer::HttpPeer;
 use pingora_load_balancing::{Backends, LoadBalancer};
 
 use super::backend::{Backend, Health};
 use super::balance::Policy;
 use super::budget::{RetryBudget, Withdrawal};
+use super::dial;
 use super::discovery::{Discovery, Memory, Published, Resolver};
 use super::health::{Connector, Watch};
 use super::heritage::Heritage;
@@ -19,6 +21,7 @@ use super::roster::{Lineup, Roster, Rules};
 use super::selection::{InFlight, Parts, Selection};
 use crate::clock::Clock;
 use crate::config::{self, Balance, State};
+use crate::semantics::proxy_protocol::{Behalf, write};
 use crate::template::Template;
 
 /// A named group of backends, the policy that chooses among them, and what is known of their health.
@@ -206,11 +209,24 @@ impl Upstream {
         retry::decide(self.config.retry.as_ref(), failed, withdraw)
     }
 
+    /// How Pingora is to connect to `backend` for a request that comes from whom `behalf` says.
+    pub(crate) fn peer(&self, backend: &Backend, behalf: impl FnOnce() -> Behalf) -> Box<HttpPeer> {
+        let mut peer = Box::new(backend.peer().clone());
+        if let Some(version) = self.config.proxy_protocol {
+            let (group, header) = (peer.group_key, write(version, &behalf()));
+            dial::direct(&mut peer, backend.address(), group, header);
+        }
+        if !self.keeps_another_connection() {
+            peer.options.idle_timeout = Some(Duration::ZERO);
+        }
+        peer
+    }
+
     /// Whether a connection that is opened now may be kept for later requests.
     ///
     /// Pingora's pool knows no limit for one upstream. Connections are only opened when no idle one is left, so those that are kept are at
     /// most as many as the requests that were in flight when they were opened.
-    pub fn keeps_another_connection(&self) -> bool {
+    fn keeps_another_connection(&self) -> bool {
         self.load.load(Ordering::Relaxed) <= self.config.connections.keepalive
     }
 

@@ -26,6 +26,7 @@ mod health_grpc;
 mod http1;
 mod http2;
 mod http2_backends;
+mod introduced_backends;
 mod keys;
 mod listener_limits;
 mod listener_timeouts;

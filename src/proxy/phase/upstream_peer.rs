@@ -5,8 +5,6 @@ use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Duration;
 
 use crate::config::{BackendProtocol, text_of_panic};
 use crate::decision;
@@ -15,6 +13,7 @@ use crate::proxy::failure::Failure;
 use crate::proxy::tunnel::exchange::{self, Left};
 use crate::proxy::{Ctx, Proxy, record, stall};
 use crate::semantics::hop_by_hop;
+use crate::semantics::proxy_protocol::Behalf;
 use crate::upstream::{Admission, Applicant, InFlight, Upstream};
 
 /// The peer of the next attempt.
@@ -109,18 +108,18 @@ fn begin(
     upstream: &Upstream,
     in_flight: InFlight,
 ) -> Box<HttpPeer> {
-    let backend = Arc::clone(in_flight.backend());
-    let mut peer = backend.peer().clone();
+    let client = || {
+        let connection = ctx.connection.as_ref();
+        connection.map_or(Behalf::Unknown, |facts| facts.behalf())
+    };
+    let mut peer = upstream.peer(in_flight.backend(), client);
     ctx.left = asks_for_tunnel(session, upstream).then(Left::default);
     if let Some(left) = &ctx.left {
-        peer = exchange::peer(peer, &proxy.connector, left);
-    }
-    if !upstream.keeps_another_connection() {
-        peer.options.idle_timeout = Some(Duration::ZERO);
+        *peer = exchange::peer(*peer, &proxy.connector, left);
     }
     peer.options.read_timeout = stall::longest_wait(session, ctx);
     ctx.begin_attempt(in_flight, proxy.clock.now());
-    Box::new(peer)
+    peer
 }
 
 /// Whether the backend may switch the connection to another protocol; not over HTTP/2, where connections are not switched.

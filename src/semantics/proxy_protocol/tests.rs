@@ -24,33 +24,53 @@ fn binary_header(command: u8, kind: u8, block: &[u8]) -> Vec<u8> {
 
 /// The line that tells of these ends.
 fn text_of(ends: &Endpoints) -> Vec<u8> {
-    let Endpoints {
-        source,
-        destination,
-    } = ends;
-    let protocol = if source.is_ipv4() { "TCP4" } else { "TCP6" };
-    let (from, to) = (source.ip(), destination.ip());
-    let (from_port, to_port) = (source.port(), destination.port());
-    format!("PROXY {protocol} {from} {to} {from_port} {to_port}\r\n").into_bytes()
+    write(Version::Text, &Behalf::Client(*ends))
 }
 
 /// The same in binary, with `more` behind the addresses.
 fn binary_of(ends: &Endpoints, more: &[u8]) -> Vec<u8> {
-    let octets = |end: SocketAddr| match end.ip() {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().to_vec(),
-    };
-    let port = |end: SocketAddr| end.port().to_be_bytes().to_vec();
-    let (from, to) = (ends.source, ends.destination);
-    let block = [
-        octets(from),
-        octets(to),
-        port(from),
-        port(to),
-        more.to_vec(),
-    ]
-    .concat();
-    binary_header(0x21, if from.is_ipv4() { 0x11 } else { 0x21 }, &block)
+    let mut header = write(Version::Binary, &Behalf::Client(*ends));
+    let length = header.len() - FIXED + more.len();
+    let length = u16::try_from(length).unwrap().to_be_bytes();
+    header[FIXED - 2..FIXED].copy_from_slice(&length);
+    [&header, more].concat()
+}
+
+#[test]
+fn what_is_written_is_what_the_protocol_s_own_text_says() {
+    let client = |from, to| Behalf::Client(ends(from, to).unwrap());
+    let four = client("192.0.2.1:56324", "198.51.100.2:443");
+    let six = client("[2001:db8::1]:56324", "[::1]:443");
+    let lines = [
+        (four, "PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n"),
+        (six, "PROXY TCP6 2001:db8::1 ::1 56324 443\r\n"),
+        (Behalf::Unknown, "PROXY UNKNOWN\r\n"),
+        (Behalf::Own, "PROXY UNKNOWN\r\n"),
+    ];
+    for (behalf, line) in lines {
+        assert_eq!(write(Version::Text, &behalf), line.as_bytes());
+    }
+    let addresses = [192, 0, 2, 1, 198, 51, 100, 2, 0xdc, 0x04, 0x01, 0xbb];
+    let headers = [
+        (four, binary_header(0x21, 0x11, &addresses)),
+        (Behalf::Unknown, binary_header(0x21, 0x00, &[])),
+        (Behalf::Own, binary_header(0x20, 0x00, &[])),
+    ];
+    for (behalf, header) in headers {
+        assert_eq!(write(Version::Binary, &behalf), header);
+    }
+}
+
+#[test]
+fn ends_of_two_families_are_both_written_as_ipv6() {
+    let mixed = ends("192.0.2.1:1", "[2001:db8::1]:2").unwrap();
+    for version in [Version::Text, Version::Binary] {
+        let read = read(&write(version, &Behalf::Client(mixed)));
+        assert_eq!(
+            read.unwrap().unwrap().endpoints,
+            ends("[::ffff:192.0.2.1]:1", "[2001:db8::1]:2")
+        );
+    }
 }
 
 #[test]

@@ -19,6 +19,19 @@ examples! {
     backends_are_spoken_to_over_tls = "upstream-tls.yaml",
     calls_go_to_servers_that_are_well = "grpc.yaml",
     apps_are_reached_by_their_paths = "unix-sockets.yaml",
+    who_the_client_is_crosses_from_hop_to_hop = "proxy-protocol.yaml",
+}
+
+/// The app waits for 192.0.2.1 and its port, in binary, before anything else.
+fn who_the_client_is_crosses_from_hop_to_hop(example: Example) {
+    let app = Backend::start(|conversation| {
+        conversation.wait_for(b"QUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\x7f\0\0\x01\xdc\x04");
+        conversation.send(ok("fine"));
+    });
+    let proxy = example.with("10.0.0.1:8000", app.address()).start();
+    let mut client = Client::connect(proxy.address());
+    client.send("PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n");
+    assert_eq!(client.ask(get("/")).text(), "fine");
 }
 
 fn apps_are_reached_by_their_paths(example: Example) {
