@@ -13,6 +13,8 @@ use serde_json::json;
 pub struct ListenerLimits {
     /// Connections at a time; unlimited without.
     pub connections: Option<usize>,
+    /// Connections at a time of one client; unlimited without.
+    pub connections_per_client: Option<u32>,
     /// What the head of a request may be.
     pub head: head::Limits,
     /// Bytes of a request's body; unlimited without.
@@ -26,6 +28,8 @@ section! {
     pub(super) struct ListenerLimitsEntry {
         /// Connections at a time; when there are so many, no more are accepted until one is closed.
         connections: Option<usize> [1..=10_000_000],
+        /// Connections at a time of one client, an IPv4 address or an IPv6 network of 64 bits; more are closed at once. Those of `trusted_proxies` are not counted.
+        connections_per_client: Option<Spot<u32>> [1..=1_000_000],
         /// The head of a request, its first line and its header lines; a larger one is answered 431.
         header_bytes: Size [1 << 10..=512 << 10] = Size(head::Limits::default().bytes as u64),
         /// Header lines of a request; one with more is answered 431.
@@ -59,9 +63,20 @@ impl ListenerLimitsEntry {
                 ),
             );
         }
+        let per_client = self.connections_per_client;
+        if let (Some(per_client), Some(all)) = (&per_client, self.connections)
+            && let Some(place) = &per_client.place
+            && per_client.value as usize >= all
+        {
+            reader.fault_at(
+                place,
+                format!("all clients together may have no more than {all} (`connections`); write less than that, or remove this"),
+            );
+        }
         let in_memory = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         ListenerLimits {
             connections: self.connections,
+            connections_per_client: per_client.map(|per_client| per_client.value),
             head: head::Limits {
                 bytes: in_memory(bytes),
                 headers: self.headers,

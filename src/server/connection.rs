@@ -28,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, sleep_until};
 
+use super::clients::Counted;
 use crate::proxy::connection::{ConnectionFacts, NothingTaken};
 use crate::semantics::framing::RequestBody;
 
@@ -56,10 +57,17 @@ pub(crate) struct Connection<S> {
     /// Goes off when the client has taken nothing for too long; there as long as it takes nothing.
     write_alarm: Option<Pin<Box<Sleep>>>,
     abort: fn(&S) -> io::Result<()>,
+    /// Gives back its client's seat.
+    _counted: Option<Counted>,
 }
 
 impl<S: Socket> Connection<S> {
-    pub(crate) fn new(socket: S, facts: Arc<ConnectionFacts>, digest: Arc<SocketDigest>) -> Self {
+    pub(super) fn new(
+        socket: S,
+        facts: Arc<ConnectionFacts>,
+        digest: Arc<SocketDigest>,
+        counted: Option<Counted>,
+    ) -> Self {
         Self {
             socket,
             facts,
@@ -72,6 +80,7 @@ impl<S: Socket> Connection<S> {
             alarm: None,
             write_alarm: None,
             abort: S::abort_on_drop,
+            _counted: counted,
         }
     }
 

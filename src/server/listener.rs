@@ -4,7 +4,7 @@
 //! done, so that a connection that waits for its next request holds little more than what serves it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
@@ -14,8 +14,9 @@ use pingora_core::protocols::SocketDigest;
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
 use pingora_core::server::ShutdownWatch;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::clients::{Counted, TooMany};
 use super::connection::{Connection, Socket};
 use super::connections::Connections;
 use super::introduction::{Introduced, Unknown, introduce};
@@ -93,6 +94,7 @@ impl Listener {
             let ends = Ends {
                 peer,
                 local,
+                counted: self.count(peer.ip())?,
                 digest: digest(&client, local, peer),
             };
             match &self.tls {
@@ -146,6 +148,18 @@ impl Listener {
             }
             _ = closing.wait_for(|closing| *closing) => Err(Unserved::Closing),
         }
+    }
+
+    /// Counts a connection of this client, where a client may have so many only. Trusted proxies are no clients: many come through them.
+    fn count(&self, client: IpAddr) -> Result<Option<Counted>, Unserved> {
+        let Some(most) = self.settings.limits.connections_per_client else {
+            return Ok(None);
+        };
+        if self.live.snapshot().trusted_proxies.contains(client) {
+            return Ok(None);
+        }
+        let counted = self.room.clients.begin(client, most, Instant::now());
+        counted.map(Some).map_err(Unserved::TooMany)
     }
 
     async fn served_by_tls(
@@ -204,7 +218,12 @@ impl Listener {
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
         };
-        let mut connection = Box::new(Connection::new(socket, Arc::new(facts), ends.digest));
+        let mut connection = Box::new(Connection::new(
+            socket,
+            Arc::new(facts),
+            ends.digest,
+            ends.counted,
+        ));
         connection.unread().extend_from_slice(unread);
         let (proxy, closing) = (Arc::clone(&self.proxy), self.closing.clone());
         protocol::begin(proxy, connection, closing, self.protocols, agreed).await
@@ -226,6 +245,7 @@ impl Listener {
 struct Ends {
     peer: SocketAddr,
     local: SocketAddr,
+    counted: Option<Counted>,
     digest: Arc<SocketDigest>,
 }
 
@@ -233,6 +253,8 @@ struct Ends {
 enum Unserved {
     /// It is not known who it is.
     Unknown(Unknown),
+    /// It has as many connections as it may.
+    TooMany(TooMany),
     /// TLS did not come about.
     Handshake(io::Error),
     /// The client speaks HTTP in the clear where TLS is spoken.
@@ -251,6 +273,7 @@ impl Unserved {
                 log::debug!("{listener}: {peer}: no PROXY protocol: it went away");
             }
             Self::Unknown(why) => log::info!("{listener}: {peer}: no PROXY protocol: {why}"),
+            Self::TooMany(too_many) => too_many.tell(listener),
             Self::Handshake(error) => match tls::why(error) {
                 Some(why) => log::info!("{listener}: {peer}: no TLS: {why}"),
                 None => log::debug!("{listener}: {peer}: no TLS: it went away"),
@@ -273,7 +296,7 @@ impl Unserved {
             Self::Handshake(error) => tls::why(error).map(|_| Reason::NoTls),
             Self::InTheClear(_) => Some(Reason::InTheClear),
             Self::TooSlow => Some(Reason::TlsTooSlow),
-            Self::Unknown(Unknown::Gone) | Self::Closing => None,
+            Self::Unknown(Unknown::Gone) | Self::TooMany(_) | Self::Closing => None,
         }
     }
 }

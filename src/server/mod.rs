@@ -8,7 +8,7 @@
 //! - `authorities`: whether those of the system can be read
 //! - `front_door`: the listeners that there are; `plan`: how they become those of another file
 //! - `listener`: accept, and one task for each connection
-//! - `room`: how many connections there may be
+//! - `room`: how many connections there may be; `clients`: how many of one client
 //! - `introduction`: the PROXY protocol
 //! - `tls`: certificates and handshakes
 //! - `connection`, `http1`: what a connection is to Pingora, and the requests on it
@@ -21,6 +21,7 @@
 mod authorities;
 mod background;
 mod bind;
+mod clients;
 mod connection;
 mod connections;
 mod front_door;

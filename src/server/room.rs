@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::Notify;
 
+use super::clients::Clients;
+
 /// Open files that have nothing to do with requests: logs, listeners, health checks, name resolution.
 const OWN_FILES: u64 = 64;
 /// However few files may be open, so many clients are let in.
@@ -19,6 +21,8 @@ const AT_LEAST: u64 = 8;
 /// The seats of one listener.
 #[derive(Debug)]
 pub(super) struct Room {
+    /// Who has the connections, where one client may have so many only.
+    pub(super) clients: Arc<Clients>,
     own: Arc<Seats>,
     process: Arc<Seats>,
 }
@@ -34,6 +38,7 @@ impl Room {
     pub(super) fn new(listener: &str, connections: Option<usize>, process: Arc<Seats>) -> Self {
         let whose = Whose::Listener(listener.to_owned());
         Self {
+            clients: Arc::default(),
             own: Arc::new(Seats::new(connections.unwrap_or(usize::MAX), whose)),
             process,
         }

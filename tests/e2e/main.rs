@@ -12,6 +12,7 @@ mod command_line;
 mod compress;
 mod configuration;
 mod connections;
+mod connections_per_client;
 mod cors;
 mod examples;
 mod explain;

@@ -51,6 +51,7 @@ fn connection(socket: DuplexStream) -> Connection<DuplexStream> {
         socket,
         Arc::new(facts),
         Arc::new(SocketDigest::from_raw_fd(-1)),
+        None,
     )
 }
 

@@ -1,10 +1,10 @@
 //! A client that sends exactly the bytes it is given: a polite one would sort, fold and correct them.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{PAUSE, patience};
 
@@ -35,6 +35,15 @@ pub(crate) struct Answer {
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
         Self::try_connect(address).unwrap()
+    }
+
+    /// One whose own end has this address.
+    pub(crate) fn connect_from(own: IpAddr, address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::new(own, 0).into()).unwrap();
+        socket.connect(&address.into()).unwrap();
+        let socket = patient(socket.into()).unwrap();
+        Self::over(socket.try_clone().unwrap(), socket)
     }
 
     pub(crate) fn try_connect(address: SocketAddr) -> io::Result<Self> {
@@ -305,7 +314,10 @@ impl Answer {
 
 /// A connection on which nothing is waited for without end.
 pub(super) fn open(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = TcpStream::connect(address)?;
+    patient(TcpStream::connect(address)?)
+}
+
+fn patient(socket: TcpStream) -> io::Result<TcpStream> {
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(patience()))?;
     socket.set_write_timeout(Some(patience()))?;
