@@ -129,3 +129,19 @@ fn a_client_is_whom_a_proxy_in_front_introduces_and_that_proxy_is_none() {
     assert_eq!(introduced("2001:db8:0:2::1").ask(GET).text(), "fine");
     let _several = [(); 3].map(|()| served(&proxy));
 }
+
+#[test]
+fn a_limit_that_is_raised_holds_for_clients_who_are_there() {
+    let file = |most: u32| {
+        format!(
+            "listeners:\n  - address: 127.0.0.1:0\n    limits: {{ connections_per_client: {most} }}\n\
+             routes:\n  - respond: {{ status: 200, body: fine }}\n"
+        )
+    };
+    let proxy = Proxy::start(&file(1));
+    let _first = served(&proxy);
+    assert!(is_refused(Client::connect(proxy.address())));
+    proxy.reload(&file(2));
+    let _second = served(&proxy);
+    assert!(is_refused(Client::connect(proxy.address())));
+}

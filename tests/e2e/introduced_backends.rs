@@ -238,3 +238,39 @@ fn an_explanation_says_whom_a_connection_is_made_for() {
     let line = "the backend gets\n    PROXY protocol v2, from 192.0.2.1:";
     assert!(told.contains(line), "{told}");
 }
+
+#[test]
+fn a_websocket_is_introduced_as_well() {
+    let backend = Backend::start(|conversation| {
+        if conversation.request().is_some() {
+            conversation.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nwelcome");
+            conversation.wait_for(b"bye");
+        }
+    });
+    let proxy = in_front_of(backend.address(), "proxy_protocol: v1");
+    let mut client = Client::connect(proxy.address());
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    let asked = format!("GET /chat HTTP/1.1\r\nHost: a.test\r\n{upgrade}\r\n");
+    assert_eq!(client.ask(asked).status, 101);
+    client.wait_for(b"welcome");
+    assert_eq!(lines(&backend), [line_of(&client, &proxy)]);
+    client.send("bye");
+}
+
+#[test]
+fn a_file_that_is_loaded_anew_may_begin_and_end_to_introduce_clients() {
+    let backend = Backend::answering(|_| ok("fine"));
+    let file = |keys: &str| upstream_of(&[backend.address()], keys);
+    let proxy = Proxy::start(&file("proxy_protocol: off"));
+    let mut client = Client::connect(proxy.address());
+    let line = line_of(&client, &proxy);
+    for (keys, lines_so_far) in [
+        ("proxy_protocol: off", 0),
+        ("proxy_protocol: v1", 1),
+        ("proxy_protocol: off", 1),
+    ] {
+        proxy.reload(&file(keys));
+        assert_eq!(client.ask(get("/")).text(), "fine");
+        assert_eq!(lines(&backend), vec![line.clone(); lines_so_far]);
+    }
+}

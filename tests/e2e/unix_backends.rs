@@ -227,3 +227,34 @@ fn a_request_goes_elsewhere_when_a_unix_socket_is_not_there() {
         .stderr
         .find("the ejection", |line| line.contains(&ejected).then_some(()));
 }
+
+#[test]
+fn a_websocket_goes_over_a_unix_socket() {
+    let backend = Backend::start(|conversation| {
+        if conversation.request().is_some() {
+            conversation.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nwelcome");
+            conversation.wait_for(b"question");
+            conversation.send("answer");
+        }
+    });
+    let socket = UnixSocket::to(backend.address());
+    let proxy = Proxy::start(&file(&[&socket.address()], "retry: off"));
+    let mut client = Client::connect(proxy.address());
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    let asked = format!("GET /chat HTTP/1.1\r\nHost: a.test\r\n{upgrade}\r\n");
+    assert_eq!(client.ask(asked).status, 101);
+    client.wait_for(b"welcome");
+    client.send("question");
+    client.wait_for(b"answer");
+}
+
+#[test]
+fn a_file_that_is_loaded_anew_may_move_a_backend_from_a_port_to_a_unix_socket() {
+    let hello = HelloBackend::start("a");
+    let socket = UnixSocket::to(hello.address());
+    let proxy = Proxy::start(&file(&[&hello.address().to_string()], "retry: off"));
+    assert_eq!(proxy.get("/").hostname(), "a");
+    proxy.reload(&file(&[&socket.address()], "retry: off"));
+    assert_eq!(proxy.get("/").hostname(), "a");
+    assert_eq!(socket.connections(), 1);
+}
