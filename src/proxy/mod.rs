@@ -8,6 +8,7 @@ mod ctx;
 mod departure;
 pub mod failure;
 mod filters;
+mod http1_0;
 mod json;
 mod phase;
 mod record;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use pingora_core::apps::{HttpServerApp, ReusedHttpStream};
+use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
@@ -106,6 +108,11 @@ impl ProxyHttp for Proxy {
 
     fn new_ctx(&self) -> Ctx {
         Ctx::new(self.live.snapshot(), self.clock.now(), self.clock.wall())
+    }
+
+    /// In the place of Pingora's own, which compresses: here that is a filter.
+    fn init_downstream_modules(&self, modules: &mut HttpModules) {
+        modules.add_module(Box::new(http1_0::Builder));
     }
 
     fn on_connection_reuse(

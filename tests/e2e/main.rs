@@ -28,6 +28,7 @@ mod http1;
 mod http2;
 mod http2_backends;
 mod introduced_backends;
+mod integrity;
 mod keys;
 mod listener_limits;
 mod listener_timeouts;

@@ -35,12 +35,10 @@ pub(in crate::proxy) async fn prepare(
         response.insert_header(name.to_owned(), id.clone())?;
     }
     filter(proxy, session, response, ctx).await?;
-    // An HTTP/1.0 client knows no chunks: its answer ends with the connection (RFC 9112 §6.1).
+    // Such an answer ends with the connection, see `http1_0`.
     if session.req_header().version == Version::HTTP_10
-        && response.headers.get(header::CONTENT_LENGTH).is_none()
+        && !response.headers.contains_key(header::CONTENT_LENGTH)
     {
-        response.remove_header(&header::TRANSFER_ENCODING);
-        response.set_version(Version::HTTP_10);
         session.set_keepalive(None);
     }
     Ok(())

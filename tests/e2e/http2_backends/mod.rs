@@ -174,6 +174,21 @@ fn a_stream_that_is_reset_before_its_answer_is_tried_again_where_that_does_no_ha
 }
 
 #[test]
+fn an_http1_0_client_gets_an_answer_without_a_length_without_chunks() {
+    // Seen failing without the module of `proxy::http1_0`.
+    let backend = Http2Backend::start(|mut incoming| async move { incoming.answer("old") });
+    let proxy = Proxy::start(&upstream_of(&[backend.address()], HTTP2));
+    let mut client = Client::connect(proxy.address());
+    let answer = client.ask("GET / HTTP/1.0\r\nHost: a.test\r\nConnection: keep-alive\r\n\r\n");
+    assert_eq!(
+        (answer.version.as_str(), answer.text().as_str()),
+        ("HTTP/1.0", "old")
+    );
+    assert_eq!(answer.header("Transfer-Encoding"), None);
+    assert!(answer.is_complete);
+}
+
+#[test]
 fn an_answer_that_is_reset_midway_is_never_whole_in_any_pairing() {
     let breaking = Http2Backend::start(|mut incoming| async move {
         let mut answer = incoming.begin(&[]);

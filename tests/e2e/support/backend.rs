@@ -170,7 +170,7 @@ pub(crate) struct Conversation {
     stream: Box<dyn Stream>,
     /// What is below the stream.
     socket: TcpStream,
-    unread: Vec<u8>,
+    pub(super) unread: Vec<u8>,
     requests: Requests,
     is_over: Arc<AtomicBool>,
 }
@@ -294,7 +294,7 @@ impl Conversation {
             .unwrap();
     }
 
-    fn read_more(&mut self) -> Option<()> {
+    pub(super) fn read_more(&mut self) -> Option<()> {
         let mut piece = [0; 4096];
         let read = self.stream.read(&mut piece).ok().filter(|read| *read > 0)?;
         self.unread.extend_from_slice(&piece[..read]);

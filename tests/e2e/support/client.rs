@@ -12,7 +12,7 @@ pub(crate) struct Client {
     stream: Box<dyn Stream>,
     /// What is below the stream.
     socket: TcpStream,
-    unread: Vec<u8>,
+    pub(super) unread: Vec<u8>,
 }
 
 pub(super) trait Stream: Read + Write + Send {}
@@ -270,7 +270,7 @@ impl Client {
         }
     }
 
-    fn read_more(&mut self) -> io::Result<bool> {
+    pub(super) fn read_more(&mut self) -> io::Result<bool> {
         let mut piece = [0; 4096];
         let read = self.stream.read(&mut piece)?;
         self.unread.extend_from_slice(&piece[..read]);

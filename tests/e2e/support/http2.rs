@@ -195,6 +195,12 @@ impl Exchange {
         body.send_data(Bytes::new(), true).unwrap();
     }
 
+    /// Sends these behind the body.
+    pub(crate) fn end_with(&mut self, trailers: HeaderMap) {
+        let body = self.body.as_mut().unwrap();
+        body.send_trailers(trailers).unwrap();
+    }
+
     /// Gives it up.
     pub(crate) fn reset(mut self) {
         self.body.take().unwrap().send_reset(Reason::CANCEL);

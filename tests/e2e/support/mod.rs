@@ -5,6 +5,7 @@ mod backend;
 mod change;
 mod client;
 mod dns;
+pub(crate) mod frames;
 mod gate;
 mod grpc;
 mod hello;
