@@ -154,7 +154,12 @@ impl Shown {
 
 /// What is offered in the handshake, best first (RFC 7301).
 fn names(protocols: Protocols) -> Vec<Vec<u8>> {
-    let all = [(protocols.http2, HTTP2), (protocols.http1, b"http/1.1")];
+    let all = [
+        (protocols.http2, HTTP2),
+        (protocols.http1, b"http/1.1"),
+        // What `curl --http1.0` asks for. On HTTP/1 it is the request that says its version, whatever the handshake came to.
+        (protocols.http1, b"http/1.0"),
+    ];
     let offered = all.into_iter().filter(|(is_spoken, _)| *is_spoken);
     offered.map(|(_, name)| name.to_vec()).collect()
 }

@@ -146,6 +146,8 @@ fn over_tls_the_handshake_comes_to_http2_where_both_speak_it() {
     for (offered, agreed) in [
         (vec!["h2", "http/1.1"], Some("h2")),
         (vec!["http/1.1"], Some("http/1.1")),
+        (vec!["http/1.0"], Some("http/1.0")),
+        (vec!["http/1.0", "http/1.1"], Some("http/1.1")),
         (vec![], None),
     ] {
         let client = TlsClient::with(&authority, |habits| habits.protocols = offered);
