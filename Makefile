@@ -35,5 +35,5 @@ compose-test: ## The Docker Compose example on a real engine; as root on Debian 
 bench-idle: deps ## What an idle connection costs in memory, in the clear and over TLS
 	cargo bench --bench idle
 
-interop: deps ## Evenkeel in front of FastAPI on uvicorn, nginx and a gRPC server
+interop: deps ## Evenkeel between clients and backends that nobody here wrote: curl, openssl, h2load, nginx, FastAPI, gRPC and more
 	bash tests/interop/run.sh

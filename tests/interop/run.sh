@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Evenkeel in front of real backends that nobody here wrote: two FastAPI apps on uvicorn, two nginx, and gRPC: its health
-# service, and calls from its client to its server.
+# Evenkeel between real clients and backends that nobody here wrote: two FastAPI apps on uvicorn, two nginx, and gRPC: its health
+# service, and calls from its client to its server. The clients that are suites of their own are in clients.sh.
 #
-# FastAPI, uvicorn and gRPC come from PyPI into a virtual environment, nginx from the system or, unpacked and not installed,
-# from Debian's archive; all of it stays under target/interop. Nothing has a fixed port, everything listens on
-# loopback, and every process started here is ended here. Exits 0 only when every check has passed.
+# Where the tools come from says tools.sh. Nothing has a fixed port, everything listens on loopback, and every process started here
+# is ended here. Exits 0 only when every check has passed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -15,13 +14,16 @@ base=
 pids=()
 # shellcheck source=scripts/http_checks.sh
 . scripts/http_checks.sh
+# shellcheck source=tests/interop/tools.sh
+. tests/interop/tools.sh
+# shellcheck source=tests/interop/clients.sh
+. tests/interop/clients.sh
 
 main() {
     trap clean_up EXIT
     trap 'exit 130' INT TERM
     mkdir -p "$work"
-    provide_fastapi
-    provide_nginx
+    provide_tools
     cargo build --locked --package evenkeel
     evenkeel=${CARGO_TARGET_DIR:-target}/debug/evenkeel
 
@@ -29,7 +31,21 @@ main() {
     check_nginx
     check_grpc_health
     check_grpc_calls
+    check_clients
     echo "interop: all passed"
+}
+
+# The tools of each suite; openssl makes the certificates of the others too.
+provide_tools() {
+    provide_python
+    provide nginx nginx
+    nginx=$tool
+    provide openssl openssl
+    openssl=$tool
+    provide h2load nghttp2-client
+    h2load=$tool
+    provide slowhttptest slowhttptest
+    slowhttptest=$tool
 }
 
 check_fastapi() {
@@ -179,7 +195,7 @@ daemon off;
 user $(id -un) $(id -gn);
 worker_processes 1;
 pid $2/pid;
-events {}
+events { worker_connections 4096; }
 http {
     access_log off;
     default_type application/json;
@@ -196,7 +212,7 @@ http {
         location = /headers {
             return 200 '{"headers": [["Host", "\$http_host"], ["X-Real-IP", "\$http_x_real_ip"], ["X-Forwarded-For", "\$http_x_forwarded_for"], ["X-Forwarded-Proto", "\$http_x_forwarded_proto"], ["X-Forwarded-Host", "\$http_x_forwarded_host"]]}';
         }
-        location = /large { root $scratch/web1; }
+        location = /large { root $2; }
     }
 }
 END
@@ -236,33 +252,6 @@ started() {
 free_port() {
     "$work/venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
-
-provide_fastapi() {
-    if ! "$work/venv/bin/python" -c 'import fastapi, grpc_health, uvicorn' 2>/dev/null; then
-        python3 -m venv "$work/venv" ||
-            fail "no Python with venv here; type: apt-get install python3-venv, dnf install python3 or brew install python"
-        "$work/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
-    fi
-}
-
-provide_nginx() {
-    nginx=$(PATH=$PATH:/usr/sbin command -v nginx || echo "$work/nginx/usr/sbin/nginx")
-    [ -x "$nginx" ] || unpack_nginx
-    "$nginx" -v
-}
-
-# Debian and Ubuntu: an installed nginx would start serving on port 80, an unpacked one does nothing by itself.
-unpack_nginx() {
-    command -v dpkg-deb >/dev/null || fail "nginx is not here; type: dnf install nginx or brew install nginx"
-    mkdir -p "$work/nginx"
-    (cd "$work" && rm -f nginx*.deb && { download_nginx || { apt-get update -q && download_nginx; }; }) ||
-        fail "nginx cannot be downloaded; type: apt-get update && apt-get install nginx (as root)"
-    dpkg-deb --extract "$work"/nginx*.deb "$work/nginx"
-    "$nginx" -v 2>/dev/null || fail "the unpacked nginx does not run; type: apt-get install nginx (as root)"
-}
-
-# apt-get would rather download as a user of its own, who may not write here.
-download_nginx() { apt-get download -q -o APT::Sandbox::User=root nginx; }
 
 clean_up() {
     local status=$?
