@@ -48,7 +48,8 @@ pub async fn explain(
         told.because = Some(Reason::Head(refused).sentence().to_owned());
         return told;
     }
-    let Ok(sent) = engine::read(&question.head) else {
+    let origin = head::in_origin_form(&question.head);
+    let Ok(sent) = engine::read(origin.as_deref().unwrap_or(&question.head)) else {
         told.refuse(Failure::BadRequest);
         return told;
     };

@@ -216,14 +216,17 @@ impl fmt::Display for NothingTaken {
 
 impl std::error::Error for NothingTaken {}
 
-impl NothingTaken {
-    /// Whether it is what `error` comes from.
-    pub(super) fn is_behind(error: &pingora_core::Error) -> bool {
-        let io = error.root_cause().downcast_ref::<io::Error>();
-        let held = io.and_then(io::Error::get_ref);
-        held.is_some_and(|held| held.is::<Self>())
+/// The body of a request cannot be read in one way only; what the connection's error holds then.
+#[derive(Debug)]
+pub struct BodyMalformed;
+
+impl fmt::Display for BodyMalformed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the chunks of the request's body are malformed")
     }
 }
+
+impl std::error::Error for BodyMalformed {}
 
 /// Makes the answer that is about to begin the last one of its connection, where the client is to leave.
 pub(super) fn say_farewell(session: &mut Session, ctx: &Ctx) {
@@ -231,6 +234,13 @@ pub(super) fn say_farewell(session: &mut Session, ctx: &Ctx) {
     if connection.is_some_and(|connection| *connection.settings.leaving.borrow()) {
         session.set_keepalive(None);
     }
+}
+
+/// Whether an error that the connection holds, of this kind, is what `error` comes from.
+pub(super) fn is_behind<E: std::error::Error + 'static>(error: &pingora_core::Error) -> bool {
+    let io = error.root_cause().downcast_ref::<io::Error>();
+    let held = io.and_then(io::Error::get_ref);
+    held.is_some_and(|held| held.is::<E>())
 }
 
 /// Takes up the facts that came with a request on HTTP/2, where Pingora carries nothing along: they are in the request itself.

@@ -8,7 +8,7 @@ use h2::Reason;
 use http::StatusCode;
 use pingora_core::{Error, ErrorSource, ErrorType};
 
-use super::connection::NothingTaken;
+use super::connection::{BodyMalformed, NothingTaken, is_behind};
 use crate::config::Trigger;
 use crate::filter::{Broken, Denial, Why};
 use crate::upstream::{NotAdmitted, Refusal, RefusalKind};
@@ -263,7 +263,8 @@ impl Failure {
 
     fn of_client(error: &Error) -> Self {
         match error.etype() {
-            _ if NothingTaken::is_behind(error) => Self::AnswerNotTaken,
+            _ if is_behind::<NothingTaken>(error) => Self::AnswerNotTaken,
+            _ if is_behind::<BodyMalformed>(error) => Self::BadRequest,
             ErrorType::ReadTimedout => Self::ClientTooSlow,
             ErrorType::InvalidHTTPHeader | ErrorType::HTTPStatus(_) => Self::BadRequest,
             error if *error == INVALID_CHUNK => Self::BadRequest,

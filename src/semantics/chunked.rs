@@ -1,8 +1,10 @@
 //! Where a chunked body ends (RFC 9112 §7.1).
 //!
-//! The engine decodes chunks; this only walks over them, to tell the bytes of this message from those of the next. It is no more lenient
-//! than the engine: at the first byte that is out of place it gives up and lets everything through, so that the engine sees the fault and
-//! refuses the request. What follows on the connection is then never served.
+//! The engine decodes chunks; this walks over them first, to tell the bytes of this message from those of the next, and to refuse what two
+//! readers could understand differently. The engine alone would take an empty size for a zero, and does not look at extensions and trailers
+//! before it drops them. At the first byte that is out of place nothing of what was read with it is handed out, and the request is over.
+
+use super::rfc7239::is_token_byte;
 
 /// A walk over one chunked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,32 +14,42 @@ pub struct Chunked(State);
 enum State {
     /// In a chunk's size, of which so much was read.
     Size { size: u64, digits: u8 },
-    /// Behind the size, in what the sender may add to it.
-    Extension { size: u64 },
+    /// Behind the size, where only an extension may follow.
+    BehindSize { size: u64, seen: u16 },
+    /// In what the sender adds to the size, of which so much was seen.
+    Extension { size: u64, seen: u16 },
     /// A line has its CR; after the LF comes this.
     LineFeed(After),
     /// So many bytes of data are left.
     Data(u64),
     /// The data is over, and its CR is due.
     DataEnd,
-    /// In the trailer; whether the line has begun.
-    Trailer { has_begun: bool },
+    /// A line of the trailer begins, or the last line; so much of the trailer was seen, as in the next two.
+    TrailerLine { seen: u16 },
+    /// In the name of a field.
+    TrailerName { seen: u16 },
+    /// In its value.
+    TrailerValue { seen: u16 },
     /// The message is over.
     Complete,
-    /// Something was out of place.
-    Broken,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum After {
     Data(u64),
     Size,
-    Trailer,
+    Trailer { seen: u16 },
     Complete,
 }
 
 /// Sixteen hexadecimal digits fill 64 bits.
 const MAX_DIGITS: u8 = 16;
+
+/// What may be added to one chunk's size, in bytes. Nobody has a use for it; it is there to be skipped.
+pub const MOST_EXTENSION: u16 = 4 * 1024;
+
+/// What may stand behind the last chunk, in bytes.
+pub const MOST_TRAILER: u16 = 32 * 1024;
 
 const NEXT_SIZE: State = State::Size { size: 0, digits: 0 };
 
@@ -48,85 +60,113 @@ impl Default for Chunked {
 }
 
 impl Chunked {
-    /// How many of `bytes` belong to the message, and the walk behind them.
-    pub fn advance(self, bytes: &[u8]) -> (usize, Self) {
+    /// How many of `bytes` belong to the message, and the walk behind them; none where a byte is out of place.
+    pub fn advance(self, bytes: &[u8]) -> Option<(usize, Self)> {
         let mut state = self.0;
         let mut at = 0;
         while at < bytes.len() && state != State::Complete {
-            match state {
-                State::Broken => return (bytes.len(), self.broken()),
-                State::Data(left) => {
-                    let here = (bytes.len() - at) as u64;
-                    let taken = left.min(here);
-                    at += usize::try_from(taken).unwrap_or(usize::MAX);
-                    state = if taken == left {
-                        State::DataEnd
-                    } else {
-                        State::Data(left - taken)
-                    };
-                }
-                _ => {
-                    state = state.after(bytes[at]);
-                    at += 1;
-                }
+            if let State::Data(left) = state {
+                let here = (bytes.len() - at) as u64;
+                let taken = left.min(here);
+                at += usize::try_from(taken).unwrap_or(usize::MAX);
+                state = if taken == left {
+                    State::DataEnd
+                } else {
+                    State::Data(left - taken)
+                };
+            } else {
+                state = state.after(bytes[at])?;
+                at += 1;
             }
         }
-        (at, Self(state))
+        Some((at, Self(state)))
     }
 
     /// Whether the last byte of the message was seen.
     pub fn is_complete(self) -> bool {
         self.0 == State::Complete
     }
-
-    fn broken(self) -> Self {
-        Self(State::Broken)
-    }
 }
 
 impl State {
-    fn after(self, byte: u8) -> Self {
-        match (self, byte) {
-            (Self::Size { size, digits }, b'\r') if digits > 0 => Self::end_of_size_line(size),
-            (Self::Size { size, digits }, b';' | b' ' | b'\t') if digits > 0 => {
-                Self::Extension { size }
+    fn after(self, byte: u8) -> Option<Self> {
+        match self {
+            Self::Size { size, digits } => Self::in_size(size, digits, byte),
+            Self::BehindSize { size, seen } | Self::Extension { size, seen } => {
+                self.in_extension(size, seen, byte)
             }
-            (Self::Size { size, digits }, _) if digits < MAX_DIGITS => match hex(byte) {
-                Some(digit) => Self::Size {
-                    size: size << 4 | digit,
-                    digits: digits + 1,
-                },
-                None => Self::Broken,
-            },
-            (Self::Extension { size }, b'\r') => Self::end_of_size_line(size),
-            (Self::Extension { .. }, b'\n') => Self::Broken,
-            (Self::Extension { size }, _) => Self::Extension { size },
-            (Self::DataEnd, b'\r') => Self::LineFeed(After::Size),
-            (Self::Trailer { has_begun: false }, b'\r') => Self::LineFeed(After::Complete),
-            (Self::Trailer { has_begun: true }, b'\r') => Self::LineFeed(After::Trailer),
-            (Self::Trailer { .. }, b'\n') => Self::Broken,
-            (Self::Trailer { .. }, _) => Self::Trailer { has_begun: true },
-            (Self::LineFeed(after), b'\n') => match after {
+            Self::DataEnd if byte == b'\r' => Some(Self::LineFeed(After::Size)),
+            Self::TrailerLine { seen }
+            | Self::TrailerName { seen }
+            | Self::TrailerValue { seen } => self.in_trailer(seen, byte),
+            Self::LineFeed(after) if byte == b'\n' => Some(match after {
                 After::Data(size) => Self::Data(size),
                 After::Size => NEXT_SIZE,
-                After::Trailer => Self::Trailer { has_begun: false },
+                After::Trailer { seen } => Self::TrailerLine { seen },
                 After::Complete => Self::Complete,
-            },
-            _ => Self::Broken,
+            }),
+            _ => None,
+        }
+    }
+
+    fn in_size(size: u64, digits: u8, byte: u8) -> Option<Self> {
+        match byte {
+            b'\r' if digits > 0 => Some(Self::end_of_size_line(size)),
+            b';' if digits > 0 => Some(Self::Extension { size, seen: 0 }),
+            b' ' | b'\t' if digits > 0 => Some(Self::BehindSize { size, seen: 0 }),
+            _ if digits < MAX_DIGITS => Some(Self::Size {
+                size: size << 4 | u64::from(char::from(byte).to_digit(16)?),
+                digits: digits + 1,
+            }),
+            _ => None,
+        }
+    }
+
+    fn in_extension(self, size: u64, seen: u16, byte: u8) -> Option<Self> {
+        let seen = within(seen, MOST_EXTENSION)?;
+        match (self, byte) {
+            (Self::BehindSize { .. }, b' ' | b'\t') => Some(Self::BehindSize { size, seen }),
+            (_, b';') => Some(Self::Extension { size, seen }),
+            (Self::Extension { .. }, b'\r') => Some(Self::end_of_size_line(size)),
+            (Self::Extension { .. }, _) if is_of_value(byte) => {
+                Some(Self::Extension { size, seen })
+            }
+            _ => None,
+        }
+    }
+
+    fn in_trailer(self, seen: u16, byte: u8) -> Option<Self> {
+        let seen = within(seen, MOST_TRAILER)?;
+        match (self, byte) {
+            (Self::TrailerLine { .. }, b'\r') => Some(Self::LineFeed(After::Complete)),
+            (Self::TrailerValue { .. }, b'\r') => Some(Self::LineFeed(After::Trailer { seen })),
+            (Self::TrailerName { .. }, b':') => Some(Self::TrailerValue { seen }),
+            (Self::TrailerLine { .. } | Self::TrailerName { .. }, _) if is_token_byte(byte) => {
+                Some(Self::TrailerName { seen })
+            }
+            (Self::TrailerValue { .. }, _) if is_of_value(byte) => {
+                Some(Self::TrailerValue { seen })
+            }
+            _ => None,
         }
     }
 
     fn end_of_size_line(size: u64) -> Self {
         Self::LineFeed(if size == 0 {
-            After::Trailer
+            After::Trailer { seen: 0 }
         } else {
             After::Data(size)
         })
     }
 }
 
-fn hex(byte: u8) -> Option<u64> {
-    char::from(byte).to_digit(16).map(u64::from)
+fn within(seen: u16, most: u16) -> Option<u16> {
+    (seen < most).then_some(seen + 1)
+}
+
+/// Whether a value may have this byte (RFC 9110 §5.5).
+fn is_of_value(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
 #[cfg(test)]
@@ -135,7 +175,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn length(bytes: &[u8]) -> Option<usize> {
-        let (taken, walk) = Chunked::default().advance(bytes);
+        let (taken, walk) = Chunked::default().advance(bytes)?;
         walk.is_complete().then_some(taken)
     }
 
@@ -164,13 +204,13 @@ mod tests {
             "0\r\n",
             "0\r\nA: b\r\n",
         ] {
-            let (taken, walk) = Chunked::default().advance(part.as_bytes());
+            let (taken, walk) = Chunked::default().advance(part.as_bytes()).unwrap();
             assert_eq!((taken, walk.is_complete()), (part.len(), false), "{part:?}");
         }
     }
 
     #[test]
-    fn after_a_byte_out_of_place_everything_is_let_through() {
+    fn a_byte_out_of_place_ends_it() {
         for bad in [
             "x\r\n",
             "\r\n",
@@ -180,12 +220,35 @@ mod tests {
             "11111111111111111\r\n",
             "0\r\n\r0",
             "1;a\nb",
+            "1 \r\n",
+            "1 1\r\n",
+            "1;\0\r\n",
             "0\r\na\n",
+            "0\r\na\r\n",
+            "0\r\n a: b\r\n",
+            "0\r\na : b\r\n",
+            "0\r\n: b\r\n",
+            "0\r\na: \0\r\n",
         ] {
             let bytes = format!("{bad}0\r\n\r\nGET /next HTTP/1.1\r\n\r\n");
-            let (taken, walk) = Chunked::default().advance(bytes.as_bytes());
-            assert_eq!((taken, walk.is_complete()), (bytes.len(), false), "{bad:?}");
+            assert_eq!(
+                Chunked::default().advance(bytes.as_bytes()),
+                None,
+                "{bad:?}"
+            );
         }
+    }
+
+    #[test]
+    fn extensions_and_trailers_have_an_end() {
+        let most = usize::from(MOST_EXTENSION);
+        let extension = |length| format!("1 ;{}\r\na\r\n0\r\n\r\n", "x".repeat(length));
+        assert!(length(extension(most - 2).as_bytes()).is_some());
+        assert!(length(extension(most).as_bytes()).is_none());
+        let most = usize::from(MOST_TRAILER);
+        let trailer = |length| format!("0\r\na:{}\r\n\r\n", "x".repeat(length));
+        assert!(length(trailer(most - 4).as_bytes()).is_some());
+        assert!(length(trailer(most).as_bytes()).is_none());
     }
 
     proptest! {
@@ -209,7 +272,7 @@ mod tests {
             let (mut walk, mut at) = (Chunked::default(), 0);
             for cut in cuts.iter().cycle() {
                 let part = &body[at..body.len().min(at + cut)];
-                let (taken, after) = walk.advance(part);
+                let (taken, after) = walk.advance(part).unwrap();
                 (walk, at) = (after, at + taken);
                 if walk.is_complete() || part.is_empty() {
                     break;
@@ -221,8 +284,9 @@ mod tests {
 
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
-            let (taken, _) = Chunked::default().advance(&bytes);
-            prop_assert!(taken <= bytes.len());
+            if let Some((taken, _)) = Chunked::default().advance(&bytes) {
+                prop_assert!(taken <= bytes.len());
+            }
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The connection reads a head before the HTTP engine does, and hands the engine exactly one message. For that it must know where the head
 //! ends and how long the body is; nothing more. It does not judge, which [`super::head`] does before: a length that is none makes the body
-//! [`RequestBody::Unframed`].
+//! [`RequestBody::Malformed`]. A request that asks for an upgrade is framed like any other, until the answer says that there is one (RFC 9110
+//! §7.8).
 
 use super::chunked::Chunked;
 
@@ -15,16 +16,15 @@ pub enum RequestBody {
     Length(u64),
     /// Chunks follow, up to the last one.
     Chunked(Chunked),
-    /// Whatever comes belongs to it: its head is not clear.
-    Unframed,
+    /// Nobody can say what belongs to it: the head is not clear, or a byte among the chunks is out of place.
+    Malformed,
 }
 
 impl RequestBody {
     /// How many of `bytes` belong to the message.
     pub fn take(&mut self, bytes: &[u8]) -> usize {
         match *self {
-            Self::None => 0,
-            Self::Unframed => bytes.len(),
+            Self::None | Self::Malformed => 0,
             Self::Length(left) => {
                 let taken = left.min(bytes.len() as u64);
                 *self = match left - taken {
@@ -34,12 +34,12 @@ impl RequestBody {
                 usize::try_from(taken).unwrap_or(bytes.len())
             }
             Self::Chunked(walk) => {
-                let (taken, walk) = walk.advance(bytes);
-                *self = if walk.is_complete() {
-                    Self::None
-                } else {
-                    Self::Chunked(walk)
+                let (taken, next) = match walk.advance(bytes) {
+                    Some((taken, walk)) if walk.is_complete() => (taken, Self::None),
+                    Some((taken, walk)) => (taken, Self::Chunked(walk)),
+                    None => (0, Self::Malformed),
                 };
+                *self = next;
                 taken
             }
         }
@@ -48,9 +48,8 @@ impl RequestBody {
     /// Whether any `wanted` bytes that come next belong to the message, so that they need not be looked at.
     pub fn covers(self, wanted: usize) -> bool {
         match self {
-            Self::Unframed => true,
             Self::Length(left) => left >= wanted as u64,
-            Self::None | Self::Chunked(_) => false,
+            Self::None | Self::Chunked(_) | Self::Malformed => false,
         }
     }
 }
@@ -72,7 +71,7 @@ pub fn request_body(head: &[u8]) -> RequestBody {
         if name.eq_ignore_ascii_case(b"content-length") {
             let value = decimal(line[colon + 1..].trim_ascii());
             if value.is_none() || length.is_some_and(|known| Some(known) != value) {
-                return RequestBody::Unframed;
+                return RequestBody::Malformed;
             }
             length = value;
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unclear_length_is_left_to_the_engine() {
+    fn with_an_unclear_length_nothing_is_read() {
         for head in [
             "Content-Length: 1\r\nContent-Length: 2",
             "Content-Length: +1",
@@ -161,7 +160,7 @@ mod tests {
             let head = format!("POST / HTTP/1.1\r\n{head}\r\n\r\n");
             assert_eq!(
                 request_body(head.as_bytes()),
-                RequestBody::Unframed,
+                RequestBody::Malformed,
                 "{head}"
             );
         }

@@ -2,7 +2,7 @@
 //!
 //! The engine that follows refuses malformed heads too, but answers them in words of its own and tells nobody. So what it would refuse is
 //! refused here first, along with what it would accept and a backend might read differently: no `Host` or two (RFC 9112 §3.2), one that is
-//! no authority (RFC 9110 §7.2), an absolute target that names another (RFC 9112 §3.2.2), a length beside a transfer coding, differing
+//! no authority (RFC 9110 §7.2), an absolute target that names another (RFC 9112 §3.2.2), a length beside a transfer coding, two
 //! lengths, any coding but `chunked` (RFC 9112 §6.1, §6.3), a coding in HTTP/1.0. `httparse` does the parsing. `CONNECT` would make this
 //! a tunnel, which it is not.
 
@@ -86,6 +86,9 @@ pub fn check(head: &[u8], limits: &Limits) -> Result<(), Refused> {
     if head.len() > limits.bytes {
         return Err(too_large(head, limits));
     }
+    if !begins_and_ends_lines_well(head) {
+        return Err(Refused::Malformed);
+    }
     let mut lines = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let lines = &mut lines[..limits.headers.min(MOST_HEADERS)];
     let mut request = httparse::Request::new(&mut []);
@@ -105,8 +108,15 @@ pub fn check(head: &[u8], limits: &Limits) -> Result<(), Refused> {
     }
     let is_old = request.version == Some(0);
     let host = host(request.headers, is_old)?;
-    check_target(request.path.unwrap_or_default(), host)?;
+    check_target(&request, host)?;
     check_framing(request.headers, is_old)
+}
+
+/// Whether the first byte is one of a method, and no line ends with a bare LF: the parser passes over the one and takes the other, as not
+/// everybody does (RFC 9112 §2.2).
+fn begins_and_ends_lines_well(head: &[u8]) -> bool {
+    head.first().is_some_and(u8::is_ascii_graphic)
+        && memchr::memchr_iter(b'\n', head).all(|at| at > 0 && head[at - 1] == b'\r')
 }
 
 /// What is wrong with a head of which more than [`Limits::bytes`] have come: its target, or the rest of it. It need not be complete.
@@ -134,25 +144,60 @@ fn host<'h>(lines: &[httparse::Header<'h>], is_old: bool) -> Result<Option<&'h s
 
 /// A target in absolute form must name the same authority as `Host`; one in origin form names none. Visible ASCII and, as browsers and
 /// nginx have it, bytes above it; a fragment never leaves a client.
-fn check_target(target: &str, host: Option<&str>) -> Result<(), Refused> {
+fn check_target(request: &httparse::Request<'_, '_>, host: Option<&str>) -> Result<(), Refused> {
+    let target = request.path.unwrap_or_default();
     if target.contains('#') {
         return Err(Refused::Target);
     }
-    if target.starts_with('/') || target == "*" {
+    let is_of_the_server = target == "*" && request.method == Some("OPTIONS");
+    if target.starts_with('/') || is_of_the_server {
         return Ok(());
     }
-    let after_scheme = ["http://", "https://"].into_iter().find_map(|scheme| {
-        let (start, rest) = target.split_at_checked(scheme.len())?;
-        start.eq_ignore_ascii_case(scheme).then_some(rest)
-    });
-    let rest = after_scheme.ok_or(Refused::Target)?;
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let authority = &rest[..end];
+    let (authority, _) = absolute(target).ok_or(Refused::Target)?;
     Authority::parse(authority).map_err(|_| Refused::Target)?;
     match host {
         Some(host) if !host.eq_ignore_ascii_case(authority) => Err(Refused::Target),
         _ => Ok(()),
     }
+}
+
+/// Authority and rest of a target in absolute form.
+fn absolute(target: &str) -> Option<(&str, &str)> {
+    let rest = ["http://", "https://"].into_iter().find_map(|scheme| {
+        let (start, rest) = target.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    })?;
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    Some(rest.split_at(end))
+}
+
+/// A head that was [checked](check) with its target in the form that every server and every filter knows, where it had an absolute one; none
+/// where it has that form already. `OPTIONS` without a path asks for the server itself (RFC 9112 §3.2.4), and the authority becomes a `Host`
+/// where HTTP/1.0 had none.
+pub fn in_origin_form(head: &[u8]) -> Option<Vec<u8>> {
+    let (method, rest) = head.split_at(memchr::memchr(b' ', head)?);
+    if matches!(rest, [_, b'/', ..]) {
+        return None;
+    }
+    let line = memchr::memmem::find(rest, b"\r\n")?;
+    let (words, lines) = rest.split_at(line);
+    let (target, version) = std::str::from_utf8(words).ok()?[1..].split_once(' ')?;
+    let (authority, rest) = absolute(target)?;
+    let target = match rest {
+        "" if method == b"OPTIONS" => "*".to_owned(),
+        _ if rest.starts_with('/') => rest.to_owned(),
+        _ => format!("/{rest}"),
+    };
+    let has_host = memchr::memchr_iter(b'\n', lines).any(|at| {
+        let name = lines.get(at + 1..at + 6).unwrap_or_default();
+        name.eq_ignore_ascii_case(b"host:")
+    });
+    let host = match has_host {
+        true => String::new(),
+        false => format!("\r\nHost: {authority}"),
+    };
+    let line = format!(" {target} {version}{host}");
+    Some([method, line.as_bytes(), lines].concat())
 }
 
 fn check_framing(lines: &[httparse::Header<'_>], is_old: bool) -> Result<(), Refused> {
@@ -168,9 +213,7 @@ fn check_framing(lines: &[httparse::Header<'_>], is_old: bool) -> Result<(), Ref
         };
     }
     match length {
-        Some(length) if !is_length(length) || lengths.any(|other| other != length) => {
-            Err(Refused::Framing)
-        }
+        Some(length) if !is_length(length) || lengths.next().is_some() => Err(Refused::Framing),
         _ => Ok(()),
     }
 }
@@ -272,7 +315,10 @@ mod tests {
     #[test]
     fn a_length_that_can_be_read_in_two_ways_is_refused() {
         assert_eq!(post(&["Content-Length: 5"]), Ok(()));
-        assert_eq!(post(&["Content-Length: 5", "Content-Length: 5"]), Ok(()));
+        assert_eq!(
+            post(&["Content-Length: 5", "Content-Length: 5"]),
+            Err(Refused::Framing)
+        );
         assert_eq!(
             post(&["Content-Length: 5", "Content-Length: 6"]),
             Err(Refused::Framing)
@@ -367,6 +413,41 @@ mod tests {
             ("", Refused::TooLarge),
         ] {
             assert_eq!(too_large(head.as_bytes(), &limits), refused, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn an_absolute_target_is_put_into_the_form_of_an_origin() {
+        for (head, wanted) in [
+            (
+                "GET http://a/x?y HTTP/1.1\r\nHost: a\r\n\r\n",
+                "GET /x?y HTTP/1.1\r\nHost: a\r\n\r\n",
+            ),
+            (
+                "GET HTTPS://a HTTP/1.1\r\nX: y\r\nhost: a\r\n\r\n",
+                "GET / HTTP/1.1\r\nX: y\r\nhost: a\r\n\r\n",
+            ),
+            (
+                "GET http://a?x HTTP/1.1\r\nHost: a\r\n\r\n",
+                "GET /?x HTTP/1.1\r\nHost: a\r\n\r\n",
+            ),
+            (
+                "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n",
+                "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+            ),
+            (
+                "GET http://a/x HTTP/1.0\r\n\r\n",
+                "GET /x HTTP/1.0\r\nHost: a\r\n\r\n",
+            ),
+        ] {
+            let origin = in_origin_form(head.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(origin).unwrap(), wanted);
+        }
+        for head in [
+            "GET /http://a HTTP/1.1\r\nHost: a\r\n\r\n",
+            "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+        ] {
+            assert_eq!(in_origin_form(head.as_bytes()), None);
         }
     }
 

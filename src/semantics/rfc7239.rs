@@ -107,7 +107,8 @@ fn take_until_quote(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((value, after.strip_prefix(b"\"")?))
 }
 
-fn is_token_byte(byte: u8) -> bool {
+/// Whether a token may have this byte (RFC 9110 §5.6.2).
+pub(super) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 

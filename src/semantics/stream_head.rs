@@ -116,7 +116,7 @@ fn check_fields(headers: &HeaderMap) -> Result<(), Refused> {
     }
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     match lengths.next() {
-        Some(length) if !is_length(length.as_bytes()) || lengths.any(|other| other != length) => {
+        Some(length) if !is_length(length.as_bytes()) || lengths.next().is_some() => {
             Err(Refused::Framing)
         }
         _ => Ok(()),

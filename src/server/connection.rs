@@ -29,7 +29,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::clients::Counted;
-use crate::proxy::connection::{ConnectionFacts, NothingTaken};
+use crate::proxy::connection::{BodyMalformed, ConnectionFacts, NothingTaken};
 use crate::semantics::framing::RequestBody;
 
 /// Writes are gathered up to this many bytes before they go out without a flush.
@@ -234,11 +234,15 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Hands out what was read ahead, as far as it belongs to the message.
-    fn hand_out(&mut self, buffer: &mut ReadBuf<'_>) {
+    fn hand_out(&mut self, buffer: &mut ReadBuf<'_>) -> io::Result<()> {
         let most = buffer.remaining().min(self.unread.len());
         let count = self.message.take(&self.unread[..most]);
+        if self.message == RequestBody::Malformed {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, BodyMalformed));
+        }
         buffer.put_slice(&self.unread.split_to(count));
         self.count_read(count);
+        Ok(())
     }
 
     fn count_read(&self, count: usize) {
@@ -284,8 +288,7 @@ impl<S: Socket> AsyncRead for Connection<S> {
         if this.unread.is_empty() && !ready!(this.poll_fill(context))? {
             return Poll::Ready(Ok(()));
         }
-        this.hand_out(buffer);
-        Poll::Ready(Ok(()))
+        Poll::Ready(this.hand_out(buffer))
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) async fn serve<S: Socket>(
             read = read_head(&mut connection) => read,
             () = begins(&mut shutdown) => return,
         };
-        let head = match read {
+        let mut head = match read {
             Head::Complete(head) => head,
             Head::Closed => return,
             Head::Refused(why, since) => return refuse(&proxy, connection, why, since).await,
@@ -50,6 +50,9 @@ pub(crate) async fn serve<S: Socket>(
             return refuse(&proxy, connection, why, Duration::ZERO).await;
         }
         connection.start_message(head.len(), framing::request_body(&head));
+        if let Some(rewritten) = head::in_origin_form(&head) {
+            head = BytesMut::from(&rewritten[..]);
+        }
         served = served.saturating_add(1);
         let is_last = limits
             .requests_per_connection

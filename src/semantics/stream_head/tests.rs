@@ -99,8 +99,7 @@ fn a_length_that_can_be_read_in_two_ways_is_refused() {
         verdict(request)
     };
     assert_eq!(with(&["5"]), Ok(()));
-    assert_eq!(with(&["5", "5"]), Ok(()));
-    for lengths in [&["5", "6"][..], &["+5"], &["5, 5"], &[""]] {
+    for lengths in [&["5", "6"][..], &["5", "5"], &["+5"], &["5, 5"], &[""]] {
         assert_eq!(with(lengths), Err(Refused::Framing), "{lengths:?}");
     }
 }

@@ -37,10 +37,12 @@ fn oracles(seed: u64) -> impl Iterator<Item = (Rng, Oracle)> {
 }
 
 fn head_of(sent: &Sent) -> Option<RequestHeader> {
-    head::check(sent.head.as_bytes(), &head::Limits::default()).ok()?;
+    let written = sent.head.as_bytes();
+    head::check(written, &head::Limits::default()).ok()?;
+    let origin = head::in_origin_form(written);
     let mut lines = [httparse::EMPTY_HEADER; 100];
     let mut parsed = httparse::Request::new(&mut lines);
-    parsed.parse(sent.head.as_bytes()).ok()?;
+    parsed.parse(origin.as_deref().unwrap_or(written)).ok()?;
     let target = parsed.path.unwrap_or_default().as_bytes();
     let mut head = RequestHeader::build(parsed.method.unwrap_or_default(), target, None).ok()?;
     for line in parsed.headers.iter() {
