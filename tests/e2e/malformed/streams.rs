@@ -117,13 +117,16 @@ fn judge(
         return Err("the connection does not go on".to_owned());
     }
     let is_next = |seen: &&Seen| matches!(seen, Seen::Request(taken) if taken.target == "/next");
-    let others: Vec<_> = seen.iter().filter(|seen| !is_next(seen)).collect();
+    // The beginning of a case before this one may be seen to have no end only now; these cases stand behind all others.
+    let is_late =
+        |seen: &&Seen| matches!(seen, Seen::Part(_)) && (is_cut || outcome.starts_with("one"));
+    let others = seen.iter().filter(|seen| !is_next(seen) && !is_late(seen));
+    let others: Vec<_> = others.collect();
     match (outcome, &others[..]) {
         ("one" | "one reset", [Seen::Request(taken)]) => is_clean(taken),
         ("one reset", []) => Ok(()),
         ("one" | "one reset", _) => Err(format!("not passed on as one request: {others:?}")),
         (_, []) => Ok(()),
-        (_, [Seen::Part(_)]) if is_cut => Ok(()),
         _ => Err(format!("the backend saw {others:?}")),
     }
 }
