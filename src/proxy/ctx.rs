@@ -48,6 +48,8 @@ pub struct Ctx {
     reached: u32,
     /// Attempts that found a pooled connection closed.
     stale: u32,
+    /// Those that the current attempt's backend has given so far.
+    pub(super) interim_answers: u8,
     /// Kept only when the access log asks for them.
     pub(super) upstream_headers: Option<HeaderMap>,
     pub(super) failure: Option<Failure>,
@@ -84,6 +86,7 @@ impl Ctx {
             first_attempt: None,
             reached: 0,
             stale: 0,
+            interim_answers: 0,
             upstream_headers: None,
             failure: None,
             left: None,
@@ -130,6 +133,7 @@ impl Ctx {
 
     pub(super) fn begin_attempt(&mut self, in_flight: InFlight, now: Instant) {
         self.first_attempt.get_or_insert(now);
+        self.interim_answers = 0;
         self.attempts.push(record::Attempt {
             address: Arc::clone(in_flight.backend().label()),
             status: None,

@@ -95,6 +95,13 @@ pub fn is_plain_or_chunked<'c>(mut codings: impl Iterator<Item = &'c [u8]>) -> b
     }
 }
 
+/// Whether these `Content-Length` lines, if there are any, are one length that everybody reads alike.
+pub fn is_one_length<'l>(mut lengths: impl Iterator<Item = &'l [u8]>) -> bool {
+    lengths.next().is_none_or(|first| {
+        super::head::is_length(first.trim_ascii()) && lengths.all(|other| other == first)
+    })
+}
+
 fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -120,6 +127,16 @@ mod tests {
             &[""],
         ] {
             assert!(!holds(codings), "{codings:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_has_one_length() {
+        let holds =
+            |lengths: &[&str]| is_one_length(lengths.iter().map(|length| length.as_bytes()));
+        assert!(holds(&[]) && holds(&["5"]) && holds(&["5", "5"]));
+        for lengths in [&["5, 5"][..], &["5", "6"], &["+5"], &[""], &["5", "05"]] {
+            assert!(!holds(lengths), "{lengths:?}");
         }
     }
 

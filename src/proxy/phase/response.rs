@@ -35,6 +35,10 @@ pub(in crate::proxy) async fn prepare(
         response.insert_header(name.to_owned(), id.clone())?;
     }
     filter(proxy, session, response, ctx).await?;
+    if response.version == Version::HTTP_10 {
+        // What is said here is said in our own version (RFC 9110 §2.5).
+        response.set_version(Version::HTTP_11);
+    }
     // Such an answer ends with the connection, see `http1_0`.
     if session.req_header().version == Version::HTTP_10
         && !response.headers.contains_key(header::CONTENT_LENGTH)

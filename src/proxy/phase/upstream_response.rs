@@ -1,6 +1,6 @@
 //! The head of a backend's answer has come.
 
-use http::{StatusCode, header};
+use http::{StatusCode, Version, header};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -9,6 +9,12 @@ use super::failed_attempt;
 use crate::proxy::{Ctx, Proxy, stall};
 use crate::semantics::{framing, hop_by_hop};
 
+/// Interim answers that one request may have. Nobody has a use for as many; a backend that goes on with them would never be done.
+const MOST_INTERIM: u8 = 100;
+
+/// What the head of an answer may have over HTTP/2, in bytes; over HTTP/1 the engine takes no more either.
+const MOST_HEAD: usize = 1024 * 1024;
+
 /// Notes when and with what the backend answered.
 ///
 /// # Errors
@@ -16,7 +22,7 @@ use crate::semantics::{framing, hop_by_hop};
 pub(in crate::proxy) fn note(
     proxy: &Proxy,
     session: &Session,
-    response: &ResponseHeader,
+    response: &mut ResponseHeader,
     ctx: &mut Ctx,
 ) -> Result<()> {
     let status = response.status.as_u16();
@@ -24,7 +30,17 @@ pub(in crate::proxy) fn note(
         return Err(Error::explain(ErrorType::InvalidHTTPHeader, why).into_up());
     }
     if response.status.is_informational() && status != 101 {
+        ctx.interim_answers += 1;
+        if ctx.interim_answers > MOST_INTERIM {
+            let why = "it has more interim answers than one needs";
+            return Err(Error::explain(ErrorType::InvalidHTTPHeader, why).into_up());
+        }
         return Ok(());
+    }
+    // Twice the same is once (RFC 9110 §8.6).
+    let mut lengths = response.headers.get_all(header::CONTENT_LENGTH).iter();
+    if let (Some(length), Some(_)) = (lengths.next().cloned(), lengths.next()) {
+        response.insert_header(header::CONTENT_LENGTH, length)?;
     }
     ctx.answered(status, proxy.clock.now());
     failed_attempt::answering(proxy, session, ctx, status)?;
@@ -46,9 +62,28 @@ fn unusable(ctx: &Ctx, response: &ResponseHeader) -> Option<&'static str> {
             return Some("it switches to a protocol that it was not asked for");
         }
     }
+    if response.version == Version::HTTP_2 && length(response) > MOST_HEAD {
+        return Some("its head is too large");
+    }
     let codings = response.headers.get_all(header::TRANSFER_ENCODING);
     if !framing::is_plain_or_chunked(codings.iter().map(|coding| coding.as_bytes())) {
         return Some("its transfer coding is not chunked");
     }
+    if response.version == Version::HTTP_10
+        && response.headers.contains_key(header::TRANSFER_ENCODING)
+    {
+        return Some("it has a transfer coding, which HTTP/1.0 does not know");
+    }
+    let lengths = response.headers.get_all(header::CONTENT_LENGTH);
+    if !framing::is_one_length(lengths.iter().map(|length| length.as_bytes())) {
+        return Some("its length can be read in two ways");
+    }
     None
+}
+
+fn length(response: &ResponseHeader) -> usize {
+    let fields = response.headers.iter();
+    fields
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum()
 }

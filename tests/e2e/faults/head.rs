@@ -28,6 +28,9 @@ rows! {
     unknown_coding = "the answer's transfer coding is unknown",
     unasked_upgrade = "the backend switches protocols unasked",
     endless_interim = "interim answers without end, for timeouts.response, which is below timeouts.read",
+    much_interim = "the answer has more than 100 interim answers before it",
+    coding_of_old = "the answer has a transfer coding in HTTP/1.0",
+    list_of_lengths = "the answer's length is a list",
     closed_after_interim = "the backend closes after an interim answer",
 }
 
@@ -182,6 +185,23 @@ fn endless_interim() -> Scenario {
     Scenario::of(backend)
         .timeouts("response: 300ms, read: 1h")
         .client(ask_for_final)
+}
+
+fn much_interim() -> Scenario {
+    let bytes = INTERIM.repeat(101) + &ok("hello");
+    Scenario::of(Backend::saying(bytes)).client(ask_for_final)
+}
+
+fn coding_of_old() -> Scenario {
+    Scenario::of(Backend::saying(
+        "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ))
+}
+
+fn list_of_lengths() -> Scenario {
+    Scenario::of(Backend::saying(
+        "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello",
+    ))
 }
 
 fn closed_after_interim() -> Scenario {

@@ -45,6 +45,12 @@ pub(super) fn settings() -> Vec<u8> {
     frame(SETTINGS, 0, 0, &NO_TABLE)
 }
 
+/// Reads what a client says first.
+pub(super) fn read_client_preface(stream: &mut impl Read) -> io::Result<()> {
+    let mut preface = [0; PREFACE.len()];
+    stream.read_exact(&mut preface)
+}
+
 pub(super) fn read(stream: &mut impl Read) -> io::Result<Frame> {
     let mut head = [0; 9];
     stream.read_exact(&mut head)?;

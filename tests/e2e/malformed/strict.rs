@@ -119,6 +119,9 @@ fn message(bytes: &[u8]) -> Read1<(Taken, usize)> {
     let Some(fields) = fields(bytes, &mut at)? else {
         return Ok(None);
     };
+    if fields.iter().filter(|(name, _)| name == "host").count() != 1 {
+        return Err("other than one Host");
+    }
     let Some(body) = body(bytes, &mut at, &fields)? else {
         return Ok(None);
     };
@@ -129,6 +132,52 @@ fn message(bytes: &[u8]) -> Read1<(Taken, usize)> {
         body,
     };
     Ok(Some((taken, at)))
+}
+
+/// An answer that was read.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) status: u16,
+    pub(super) fields: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+    /// Bytes that stand behind it.
+    pub(super) more: usize,
+}
+
+/// The answer at the start of `bytes`, behind interim ones; none while it is not whole.
+pub(super) fn answer(bytes: &[u8]) -> Read1<Answered> {
+    let mut at = 0;
+    loop {
+        let Some(line) = line(bytes, &mut at)? else {
+            return Ok(None);
+        };
+        let line = text(line);
+        let mut words = line.splitn(3, ' ');
+        let (Some("HTTP/1.1"), Some(code), Some(_)) = (words.next(), words.next(), words.next())
+        else {
+            return Err("a status line of other than three words");
+        };
+        let status: u16 = code.parse().map_err(|_| "a status that is no number")?;
+        if code.len() != 3 || !(100..1000).contains(&status) || line.contains(|c: char| c < ' ') {
+            return Err("a status that is none");
+        }
+        let Some(fields) = fields(bytes, &mut at)? else {
+            return Ok(None);
+        };
+        if matches!(status, 102..=199) {
+            continue;
+        }
+        let body = match status {
+            204 | 304 => Some(Vec::new()),
+            _ => body(bytes, &mut at, &fields)?,
+        };
+        return Ok(body.map(|body| Answered {
+            status,
+            fields,
+            body,
+            more: bytes.len() - at,
+        }));
+    }
 }
 
 fn fields(bytes: &[u8], at: &mut usize) -> Read1<Vec<(String, String)>> {
@@ -163,9 +212,6 @@ fn body(bytes: &[u8], at: &mut usize, fields: &[(String, String)]) -> Read1<Vec<
         named.map(|(_, value)| value.as_str()).collect()
     };
     let (lengths, codings) = (values("content-length"), values("transfer-encoding"));
-    if values("host").len() != 1 {
-        return Err("other than one Host");
-    }
     match (&lengths[..], &codings[..]) {
         ([], []) => Ok(Some(Vec::new())),
         ([length], []) => {

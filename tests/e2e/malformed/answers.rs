@@ -1,0 +1,103 @@
+//! What backends answer over HTTP/1.
+//!
+//! | outcome | what it says |
+//! |---|---|
+//! | `502`, `504` | the client is answered this, and gets no byte of it |
+//! | `cut` | 502, or it has begun and is cut where it cannot be read any further |
+//! | `one` | passed on as one clean answer |
+//!
+//! Behind each case another client asks the same backend, and gets its own answer.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use super::cases::{self, Case};
+use super::strict::{self, Answered};
+use crate::support::{Backend, Conversation, DEADLINE, Proxy, ok, upstream_of};
+
+const KEYS: &str =
+    "timeouts: { response: 1s, read: 1s }\n    outlier: off\n    retry: { attempts: 1 }";
+
+#[test]
+fn a_malformed_answer_is_never_passed_on() {
+    let cases = Arc::new(cases::read("answers.txt", 100));
+    let told = Arc::clone(&cases);
+    let backend = Backend::start(move |conversation| answer_each(conversation, &told));
+    let proxy = Proxy::start(&upstream_of(&[backend.address()], KEYS));
+    let mut wrong = Vec::new();
+    for (index, case) in cases.iter().enumerate() {
+        let bytes = ask(proxy.address(), index);
+        let verdict = judge(&case.outcome, &bytes);
+        let next = proxy.get("/next");
+        let verdict = verdict.and(match next.body == b"next" && next.status == 200 {
+            true => Ok(()),
+            false => Err(format!("the next one got {next:?}")),
+        });
+        if let Err(why) = verdict {
+            wrong.push(format!(
+                "{}: {why}\n  {}",
+                case.name,
+                String::from_utf8_lossy(&bytes[..bytes.len().min(600)]).escape_debug()
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} are wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+fn answer_each(conversation: &mut Conversation, cases: &[Case]) {
+    while let Some(request) = conversation.request() {
+        match request.target().strip_prefix("/case-") {
+            Some(index) => conversation.send(&cases[index.parse::<usize>().unwrap()].bytes),
+            None => conversation.send(ok("next")),
+        }
+    }
+}
+
+/// All that comes, to the end of the connection.
+pub(super) fn ask(address: SocketAddr, index: usize) -> Vec<u8> {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let request =
+        format!("GET /case-{index} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut bytes = Vec::new();
+    match socket.read_to_end(&mut bytes) {
+        Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}"),
+        _ => bytes,
+    }
+}
+
+pub(super) fn judge(outcome: &str, bytes: &[u8]) -> Result<(), String> {
+    let answer = strict::answer(bytes)?;
+    let status = outcome.parse().unwrap_or(502);
+    let is_ours = answer.as_ref().is_some_and(|answer| {
+        let mut names = answer.fields.iter().map(|(name, _)| name);
+        answer.status == status && answer.more == 0 && names.any(|name| name == "proxy-status")
+    });
+    match (outcome, answer) {
+        ("502" | "504" | "cut", _) if is_ours => Ok(()),
+        ("cut", None) => Ok(()),
+        ("one", Some(answer)) => is_clean(&answer),
+        (outcome, _) => Err(format!("not {outcome}")),
+    }
+}
+
+fn is_clean(answer: &Answered) -> Result<(), String> {
+    let bodies: [&[u8]; 3] = [
+        b"hello",
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npo",
+    ];
+    let is_clean = matches!(answer.status, 200 | 204 | 304)
+        && answer.more == 0
+        && answer.fields.iter().all(|(name, _)| name != "x-injected")
+        && bodies.contains(&&*answer.body);
+    let what = || "not one clean answer".to_owned();
+    is_clean.then_some(()).ok_or_else(what)
+}
