@@ -102,7 +102,7 @@ pub use resolver::Resolver;
 pub use retry::{Retry, Trigger, Triggers};
 pub use route::{Action, Body, Match, Respond, Route};
 pub use schema::{paths, schema, schema_with};
-pub use server::{Server, Shutdown, Threads};
+pub use server::{Server, Shutdown, Threads, UserName};
 pub use slow_start::SlowStart;
 pub use split::Split;
 pub use status::StatusRanges;

@@ -9,7 +9,7 @@ use super::vocabulary::Vocabulary;
 use serde_json::{Map, Value, json};
 
 /// Keys that will exist in a later version, as paths; each is refused until it does.
-pub(super) const NOT_BUILT: &[&str] = &["admin", "server.user", "server.upgrade_socket"];
+pub(super) const NOT_BUILT: &[&str] = &["admin", "server.upgrade_socket"];
 
 /// Keys that other programs have, and what says here what they would say.
 pub(super) const SAID_ELSEWHERE: &[(&str, &str)] = &[(

@@ -14,6 +14,8 @@ section! {
     pub struct Server {
         /// Worker threads: a number, or `auto` for as many as CPUs that this process may use.
         pub threads: Threads = Threads::Auto,
+        /// The user that the process becomes once it listens, when it is started as root; it stays who it is by default.
+        pub user: Option<UserName>,
         /// File that holds the process id while the process runs; none is written by default.
         pub pid_file: Option<PathBuf>,
         /// How the process stops after SIGTERM.
@@ -29,6 +31,36 @@ section! {
         pub delay: Duration [Duration::ZERO..=DAY] = Duration::ZERO,
         /// Then finish the requests in flight, at most this long; the process ends as soon as none is left.
         pub drain: Duration [Duration::ZERO..=DAY] = Duration::from_secs(30),
+    }
+}
+
+/// The name of a user of this system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserName(pub String);
+
+impl Word for UserName {
+    const EXAMPLE: &'static str = "www-data";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-.$".contains(letter);
+        if text.is_empty() || text.starts_with('-') || !text.chars().all(is_plain) {
+            return Err(format!(
+                "{text:?} is no name of a user; write one such as `{}`",
+                Self::EXAMPLE
+            ));
+        }
+        Ok(UserName(text.to_owned()))
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({"type": "string", "minLength": 1})
+    }
+}
+
+impl Show for UserName {
+    fn show(&self) -> serde_json::Value {
+        json!(self.0)
     }
 }
 

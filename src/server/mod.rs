@@ -5,6 +5,7 @@
 //! once, heads have a deadline, and the process ends as soon as the last connection is done.
 //!
 //! - `bind`: sockets, before anything else
+//! - `privileges`: from root to another user
 //! - `authorities`: whether those of the system can be read
 //! - `front_door`: the listeners that there are; `plan`: how they become those of another file
 //! - `listener`: accept, and one task for each connection
@@ -31,6 +32,7 @@ mod introduction;
 mod listener;
 mod plan;
 mod pools;
+mod privileges;
 mod protocol;
 mod reload;
 mod room;
@@ -91,14 +93,17 @@ pub fn run(config: Checked<Config>, source: Source) -> Result<(), Failed> {
     }
     let seats = Seats::of_process(pools::kept(&config));
     let plan = Plan::new(&config.listeners, &[]).map_err(Failed)?;
-    authorities::check(&config)?;
-    let access_log = AccessLog::open(&config.access_log, Arc::clone(&clock))
-        .map_err(|error| Failed(error.to_string()))?;
-    let access_log = Arc::new(access_log);
     let pid_file = config.server.pid_file.clone();
     if let Some(path) = &pid_file {
         write_pid(path)?;
     }
+    let user = config.server.user.as_ref();
+    privileges::give_up(user.map(|user| &*user.0)).map_err(Failed)?;
+    privileges::look_at_files(&source.path, &config);
+    authorities::check(&config)?;
+    let access_log = AccessLog::open(&config.access_log, Arc::clone(&clock))
+        .map_err(|error| Failed(error.to_string()))?;
+    let access_log = Arc::new(access_log);
 
     serve(config, source, plan, seats, clock, Arc::clone(&access_log));
 

@@ -15,6 +15,7 @@ use super::authorities;
 use super::background::{self, Embedded, Keepers};
 use super::front_door::FrontDoor;
 use super::pools::{self, Room};
+use super::privileges;
 use crate::clock::Clock;
 use crate::config::{self, Checked, Config, Vocabulary};
 use crate::observe::access_log::AccessLog;
@@ -97,6 +98,7 @@ impl Reload {
         for warning in next.warnings(self.clock.wall()) {
             log::warn!("{warning}");
         }
+        privileges::look_at_files(&self.source.path, &next);
         process_log::follow(&next.log.level);
         self.front_door.close_others(&plan);
         keepers.follow(begun, &snapshot.upstreams);
@@ -133,6 +135,9 @@ impl Reload {
         }
         if former.pid_file != server.pid_file {
             refused.push("server.pid_file");
+        }
+        if former.user != server.user {
+            refused.push("server.user");
         }
         let mut refused: Vec<_> = refused
             .into_iter()

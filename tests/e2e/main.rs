@@ -39,6 +39,7 @@ mod outlier;
 mod own_program;
 mod path_groups;
 mod policies;
+mod privileges;
 mod proxy_protocol;
 mod queue;
 mod rate_limit;
