@@ -43,7 +43,6 @@ const MAX_PIPELINED: usize = 64 * 1024;
 pub(crate) struct Connection<S> {
     socket: S,
     facts: Arc<ConnectionFacts>,
-    digest: Arc<SocketDigest>,
     /// Read from the socket, not yet handed to anybody.
     unread: BytesMut,
     /// How much of the stream belongs to the current message.
@@ -62,16 +61,10 @@ pub(crate) struct Connection<S> {
 }
 
 impl<S: Socket> Connection<S> {
-    pub(super) fn new(
-        socket: S,
-        facts: Arc<ConnectionFacts>,
-        digest: Arc<SocketDigest>,
-        counted: Option<Counted>,
-    ) -> Self {
+    pub(super) fn new(socket: S, facts: Arc<ConnectionFacts>, counted: Option<Counted>) -> Self {
         Self {
             socket,
             facts,
-            digest,
             unread: BytesMut::new(),
             message: RequestBody::None,
             is_handed_over: false,
@@ -394,8 +387,9 @@ impl<S: Socket> GetProxyDigest for Connection<S> {
 }
 
 impl<S: Socket> GetSocketDigest for Connection<S> {
+    /// Whose connection it is stands in its facts; what Pingora would keep of it, half a kilobyte, nobody asks for.
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        Some(Arc::clone(&self.digest))
+        None
     }
 }
 

@@ -23,7 +23,8 @@ const KEEPALIVE: u64 = 60;
 /// How long a client that was refused is listened to.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
 
-/// Serves requests until the client or the server has had enough.
+/// Serves requests until the client or the server has had enough. What happens once in the life of a connection is boxed, so that one that
+/// waits does not hold the space for it.
 ///
 /// Once `shutdown` turns true, the request in flight is finished, its answer says `Connection: close`, and no other is read.
 pub(crate) async fn serve<S: Socket>(
@@ -41,13 +42,15 @@ pub(crate) async fn serve<S: Socket>(
         let mut head = match read {
             Head::Complete(head) => head,
             Head::Closed => return,
-            Head::Refused(why, since) => return refuse(&proxy, connection, why, since).await,
+            Head::Refused(why, since) => {
+                return Box::pin(refuse(&proxy, connection, why, since)).await;
+            }
         };
         let limits = connection.facts().settings.limits;
         if let Err(refused) = head::check(&head, &limits.head) {
             *connection.unread() = head;
             let why = Reason::Head(refused);
-            return refuse(&proxy, connection, why, Duration::ZERO).await;
+            return Box::pin(refuse(&proxy, connection, why, Duration::ZERO)).await;
         }
         connection.start_message(head.len(), framing::request_body(&head));
         if let Some(rewritten) = head::in_origin_form(&head) {
@@ -87,7 +90,8 @@ async fn read_head<S: Socket>(connection: &mut Connection<S>) -> Head {
         return head;
     }
     let began = Instant::now();
-    match tokio::time::timeout(timeouts.header, read_rest_of_head(connection)).await {
+    let rest = tokio::time::timeout(timeouts.header, read_rest_of_head(connection));
+    match Box::pin(rest).await {
         Ok(Head::Refused(why, _)) => Head::Refused(why, began.elapsed()),
         Ok(head) => head,
         Err(_) => Head::Refused(Reason::HeadTooSlow, began.elapsed()),
@@ -115,7 +119,14 @@ fn take_head<S: Socket>(connection: &mut Connection<S>) -> Option<Head> {
         unread.advance(2);
     }
     match framing::head_length(unread) {
-        Some(length) if length <= limits.bytes => Some(Head::Complete(unread.split_to(length))),
+        Some(length) if length <= limits.bytes => {
+            let head = unread.split_to(length);
+            if unread.is_empty() {
+                // It would keep the head's place until the next one comes.
+                *unread = BytesMut::new();
+            }
+            Some(Head::Complete(head))
+        }
         None if unread.len() <= limits.bytes => None,
         _ => {
             let why = Reason::Head(head::too_large(unread, &limits));

@@ -5,13 +5,10 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use pingora_core::protocols::SocketDigest;
-use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
 use pingora_core::server::ShutdownWatch;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
@@ -95,7 +92,6 @@ impl Listener {
                 peer,
                 local,
                 counted: self.count(peer.ip())?,
-                digest: digest(&client, local, peer),
             };
             match &self.tls {
                 None => Ok(self.served_over(client, ends, &unread, None).await),
@@ -218,12 +214,7 @@ impl Listener {
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
         };
-        let mut connection = Box::new(Connection::new(
-            socket,
-            Arc::new(facts),
-            ends.digest,
-            ends.counted,
-        ));
+        let mut connection = Box::new(Connection::new(socket, Arc::new(facts), ends.counted));
         connection.unread().extend_from_slice(unread);
         let (proxy, closing) = (Arc::clone(&self.proxy), self.closing.clone());
         protocol::begin(proxy, connection, closing, self.protocols, agreed).await
@@ -246,7 +237,6 @@ struct Ends {
     peer: SocketAddr,
     local: SocketAddr,
     counted: Option<Counted>,
-    digest: Arc<SocketDigest>,
 }
 
 /// Why a client was not served.
@@ -299,14 +289,6 @@ impl Unserved {
             Self::Unknown(Unknown::Gone) | Self::TooMany(_) | Self::Closing => None,
         }
     }
-}
-
-/// What Pingora would otherwise ask the kernel for.
-fn digest(client: &TcpStream, local: SocketAddr, peer: SocketAddr) -> Arc<SocketDigest> {
-    let digest = SocketDigest::from_raw_fd(client.as_raw_fd());
-    let _ = digest.peer_addr.set(Some(PingoraAddress::Inet(peer)));
-    let _ = digest.local_addr.set(Some(PingoraAddress::Inet(local)));
-    Arc::new(digest)
 }
 
 /// The client gave up while it waited: nothing is wrong here.

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use pingora_core::protocols::SocketDigest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::sleep;
 
@@ -47,12 +46,7 @@ fn connection(socket: DuplexStream) -> Connection<DuplexStream> {
         bytes_read: AtomicU64::new(0),
         bytes_written: AtomicU64::new(0),
     };
-    Connection::new(
-        socket,
-        Arc::new(facts),
-        Arc::new(SocketDigest::from_raw_fd(-1)),
-        None,
-    )
+    Connection::new(socket, Arc::new(facts), None)
 }
 
 async fn write(connection: &mut Connection<DuplexStream>, bytes: &[u8]) -> io::Result<()> {

@@ -26,7 +26,6 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{Request, Response, StatusCode, Version};
 use pingora_core::protocols::http::ServerSession;
-use pingora_core::protocols::{Digest, GetSocketDigest};
 use pingora_core::server::ShutdownWatch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -60,12 +59,6 @@ const SEND_BUFFER: usize = 128 * 1024;
 pub(super) async fn serve<S: Socket>(proxy: Arc<HttpProxy>, mut connection: Box<Connection<S>>) {
     connection.hand_over();
     let facts = Arc::clone(connection.facts());
-    let digest = Arc::new(Digest {
-        ssl_digest: None,
-        timing_digest: Vec::new(),
-        proxy_digest: None,
-        socket_digest: connection.get_socket_digest(),
-    });
     let limits = facts.settings.limits;
     let handshake = settings(&limits.head).handshake(connection);
     let connection = match timeout(facts.settings.timeouts.header, handshake).await {
@@ -85,7 +78,6 @@ pub(super) async fn serve<S: Socket>(proxy: Arc<HttpProxy>, mut connection: Box<
         proxy,
         leaving: facts.settings.leaving.clone(),
         facts,
-        digest,
         streams: JoinSet::new(),
         patience: Patience::default(),
         requests: 0,
@@ -112,7 +104,6 @@ struct Serving<S: Socket> {
     connection: h2::server::Connection<Box<Connection<S>>, Bytes>,
     proxy: Arc<HttpProxy>,
     facts: Arc<ConnectionFacts>,
-    digest: Arc<Digest>,
     leaving: ShutdownWatch,
     /// One task for each request; whether its client gave it up.
     streams: JoinSet<bool>,
@@ -205,7 +196,6 @@ impl<S: Socket> Serving<S> {
             body,
             response,
             self.facts.of_stream(),
-            Arc::clone(&self.digest),
             Arc::clone(&was_cancelled),
         );
         let stream = match stream {

@@ -167,7 +167,7 @@ impl Session for Stream {
     }
 
     fn digest(&self) -> Option<&Digest> {
-        Some(&self.digest)
+        None
     }
 
     fn digest_mut(&mut self) -> Option<&mut Digest> {
@@ -175,11 +175,11 @@ impl Session for Stream {
     }
 
     fn client_addr(&self) -> Option<&SocketAddr> {
-        self.digest.socket_digest.as_ref()?.peer_addr()
+        None
     }
 
     fn server_addr(&self) -> Option<&SocketAddr> {
-        self.digest.socket_digest.as_ref()?.local_addr()
+        None
     }
 
     /// For requests that Pingora makes of this one, which nothing here asks for.

@@ -19,7 +19,6 @@ use h2::{Reason, RecvStream, SendStream};
 use http::header::{CONNECTION, DATE, HeaderMap, HeaderName, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Version};
-use pingora_core::protocols::Digest;
 use pingora_core::protocols::http::body_buffer::FixedBuffer;
 use pingora_core::protocols::http::date::get_cached_date;
 use pingora_core::protocols::http::v2::write_body;
@@ -54,7 +53,6 @@ pub(super) struct Stream {
     /// The last of the answer is on its way.
     has_ended: bool,
     facts: Arc<ConnectionFacts>,
-    pub(super) digest: Arc<Digest>,
     was_cancelled: Arc<AtomicBool>,
     pub(super) read_timeout: Option<Duration>,
     pub(super) write_timeout: Option<Duration>,
@@ -72,7 +70,6 @@ impl Stream {
         body: RecvStream,
         response: SendResponse<Bytes>,
         facts: ConnectionFacts,
-        digest: Arc<Digest>,
         was_cancelled: Arc<AtomicBool>,
     ) -> Result<Self> {
         let facts = Arc::new(facts);
@@ -91,7 +88,6 @@ impl Stream {
             body_bytes_sent: 0,
             has_ended: false,
             facts,
-            digest,
             was_cancelled,
             read_timeout: None,
             write_timeout: Some(write_timeout),
