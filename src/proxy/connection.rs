@@ -51,6 +51,8 @@ pub struct ConnectionFacts {
     pub bytes_read: AtomicU64,
     /// Bytes written to the client since the current request began, heads included.
     pub bytes_written: AtomicU64,
+    /// On HTTP/2, what its requests and answers have come to together, in bytes.
+    pub carried: OnceLock<Arc<AtomicU64>>,
 }
 
 /// What a listener has written for its clients, as far as it concerns what they send and get.
@@ -88,6 +90,24 @@ impl ConnectionFacts {
             tunnel: OnceLock::new(),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
+            carried: self.carried.clone(),
+        }
+    }
+
+    /// So much of a request has come.
+    pub fn count_read(&self, bytes: usize) {
+        self.count(&self.bytes_read, bytes);
+    }
+
+    /// So much of an answer has gone.
+    pub fn count_written(&self, bytes: usize) {
+        self.count(&self.bytes_written, bytes);
+    }
+
+    fn count(&self, counter: &AtomicU64, bytes: usize) {
+        counter.fetch_add(bytes as u64, Ordering::Relaxed);
+        if let Some(carried) = self.carried.get() {
+            carried.fetch_add(bytes as u64, Ordering::Relaxed);
         }
     }
 

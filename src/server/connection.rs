@@ -105,6 +105,7 @@ impl<S: Socket> Connection<S> {
     /// Leaves it to the reader where messages begin and end: from now on reads hand out all that comes.
     pub(crate) fn hand_over(&mut self) {
         self.is_handed_over = true;
+        self.facts.carried.get_or_init(Arc::default);
     }
 
     /// Waits for more bytes and appends them to [`Self::unread`]; `Ok(false)` when the client has closed.
@@ -265,7 +266,9 @@ impl<S: Socket> AsyncRead for Connection<S> {
             return carried;
         }
         if this.is_handed_over {
-            return this.poll_read_any(context, buffer);
+            let before = buffer.filled().len();
+            ready!(this.poll_read_any(context, buffer))?;
+            return Poll::Ready(flood::check(&this.facts, buffer.filled().len() - before));
         }
         if this.message == RequestBody::None {
             return this.poll_between_messages(context);
@@ -392,6 +395,8 @@ impl<S: Socket> GetSocketDigest for Connection<S> {
         None
     }
 }
+
+mod flood;
 
 #[cfg(test)]
 mod tests;

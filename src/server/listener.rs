@@ -213,6 +213,7 @@ impl Listener {
             tunnel: OnceLock::new(),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
+            carried: OnceLock::new(),
         };
         let mut connection = Box::new(Connection::new(socket, Arc::new(facts), ends.counted));
         connection.unread().extend_from_slice(unread);

@@ -48,6 +48,7 @@ mod retries;
 mod routing;
 mod services;
 mod shipped_files;
+mod slowloris;
 mod sticky;
 mod stopping;
 mod support;

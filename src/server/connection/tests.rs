@@ -45,6 +45,7 @@ fn connection(socket: DuplexStream) -> Connection<DuplexStream> {
         tunnel: OnceLock::new(),
         bytes_read: AtomicU64::new(0),
         bytes_written: AtomicU64::new(0),
+        carried: OnceLock::new(),
     };
     Connection::new(socket, Arc::new(facts), None)
 }

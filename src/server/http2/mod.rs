@@ -1,7 +1,8 @@
 //! HTTP/2 on one connection: many requests at once, each in a task of its own.
 //!
-//! The crate `h2` speaks it, and holds off what would be much work for little: floods of small frames, of settings, of pings, of
-//! `CONTINUATION`, and heads above the limit, which it answers 431. What it leaves to its user is here: the deadlines, the end of a
+//! The crate `h2` speaks it, and holds off what would be much work for little: floods of small pieces of bodies and of `CONTINUATION`, and
+//! heads above the limit, which it answers 431. What it leaves to its user is here, and for frames that carry nothing in
+//! `connection::flood`: the deadlines, the end of a
 //! connection that nobody uses, requests that are begun to be given up (CVE-2023-44487), and the drain when the process stops: `GOAWAY`,
 //! and the connection closes when the last of its requests is answered.
 //!

@@ -9,7 +9,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ impl Stream {
         was_cancelled: Arc<AtomicBool>,
     ) -> Result<Self> {
         let facts = Arc::new(facts);
-        count(&facts.bytes_read, head_bytes);
+        facts.count_read(head_bytes);
         let mut request = as_http1_writes_it(head)?;
         request.extensions_mut().insert(Arc::clone(&facts));
         let write_timeout = facts.settings.timeouts.write;
@@ -127,7 +127,7 @@ impl Stream {
         // It can only fail for more than was received.
         let _ = self.body.flow_control().release_capacity(piece.len());
         self.body_bytes_read += piece.len();
-        count(&self.facts.bytes_read, piece.len());
+        self.facts.count_read(piece.len());
         if let Some(kept) = &mut self.kept_body {
             kept.write_to_buffer(&piece);
         }
@@ -189,7 +189,7 @@ impl Stream {
         for name in &OF_CONNECTIONS {
             head.remove_header(name);
         }
-        count(&self.facts.bytes_written, length(&head.headers));
+        self.facts.count_written(length(&head.headers));
         let is_all = is_all || self.has_no_body(head.status);
         let response = Response::from_parts(head.as_owned_parts(), ());
         let answer = self.response.send_response(response, is_all);
@@ -231,7 +231,7 @@ impl Stream {
         let sent = write_body(answer, piece, is_last, self.write_timeout);
         sent.await.map_err(|error| error.into_down())?;
         self.body_bytes_sent += length;
-        count(&self.facts.bytes_written, length);
+        self.facts.count_written(length);
         self.has_ended = is_last;
         Ok(())
     }
@@ -244,7 +244,7 @@ impl Stream {
         for name in &OF_CONNECTIONS {
             trailers.remove(name);
         }
-        count(&self.facts.bytes_written, length(&trailers));
+        self.facts.count_written(length(&trailers));
         answer.send_trailers(trailers).map_err(gone)?;
         self.has_ended = true;
         Ok(())
@@ -306,8 +306,4 @@ pub(super) fn length(fields: &HeaderMap) -> usize {
     fields
         .map(|(name, value)| name.as_str().len() + value.len() + 4)
         .sum()
-}
-
-fn count(counter: &AtomicU64, bytes: usize) {
-    counter.fetch_add(bytes as u64, Ordering::Relaxed);
 }

@@ -8,6 +8,9 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{PAUSE, patience};
 
+/// Shorter than anything that a test waits for.
+const MOMENT: Duration = Duration::from_millis(1);
+
 pub(crate) struct Client {
     stream: Box<dyn Stream>,
     /// What is below the stream.
@@ -87,6 +90,19 @@ impl Client {
             break;
         }
         self.socket.set_read_timeout(Some(patience())).unwrap();
+    }
+
+    /// Sends these bytes, if the other side is still there, and gives it a millisecond to say something.
+    pub(crate) fn drip_once(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+        self.socket.set_read_timeout(Some(MOMENT)).unwrap();
+        let _ = self.socket.peek(&mut [0]);
+        self.socket.set_read_timeout(Some(patience())).unwrap();
+    }
+
+    /// Sends these bytes; whether the other side was still there.
+    pub(crate) fn has_sent(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
     }
 
     /// Its own end of the connection.

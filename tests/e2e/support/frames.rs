@@ -1,6 +1,8 @@
 //! HTTP/2 frame by frame (RFC 9113 §4.1): a library would not send what a proxy must refuse.
 
-use super::Conversation;
+use std::io;
+
+use super::{Client, Conversation};
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
@@ -8,6 +10,8 @@ pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
 
 pub(crate) const END_STREAM: u8 = 1;
 pub(crate) const ACK: u8 = 1;
@@ -73,6 +77,14 @@ fn take(bytes: &mut Vec<u8>) -> Option<Frame> {
     })
 }
 
+impl Frame {
+    /// The number in its first four bytes, or behind them: of a reset, or of a farewell.
+    pub(crate) fn code(&self) -> u32 {
+        let at = if self.kind == GOAWAY { 4 } else { 0 };
+        u32::from_be_bytes(self.payload[at..at + 4].try_into().unwrap())
+    }
+}
+
 impl Conversation {
     /// The proxy's preface is read, and answered.
     pub(crate) fn begin_frames(&mut self) {
@@ -89,6 +101,20 @@ impl Conversation {
                 return Some(frame);
             }
             self.read_more()?;
+        }
+    }
+}
+
+impl Client {
+    /// The next frame; `None` when the other side has closed.
+    pub(crate) fn frame(&mut self) -> io::Result<Option<Frame>> {
+        loop {
+            if let Some(frame) = take(&mut self.unread) {
+                return Ok(Some(frame));
+            }
+            if !self.read_more()? {
+                return Ok(None);
+            }
         }
     }
 }
