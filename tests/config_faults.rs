@@ -8,6 +8,8 @@ mod balance;
 mod documentation;
 #[path = "config/faults.rs"]
 mod faults;
+#[path = "config/limits.rs"]
+mod limits;
 #[path = "config/properties.rs"]
 mod properties;
 #[path = "config/reading.rs"]

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::config;
@@ -53,6 +53,26 @@ fn connection(socket: DuplexStream) -> Connection<DuplexStream> {
 async fn write(connection: &mut Connection<DuplexStream>, bytes: &[u8]) -> io::Result<()> {
     connection.write_all(bytes).await?;
     connection.flush().await
+}
+
+/// Seen failing without the limit.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_far_ahead_is_not_read_on() {
+    let (ours, mut client) = tokio::io::duplex(1024);
+    let mut connection = connection(ours);
+    connection.start_message(0, RequestBody::None);
+    let ahead = tokio::spawn(async move { client.write_all(&[b'x'; 1024 * 1024]).await });
+    let waits = timeout(Duration::from_secs(1), connection.read(&mut [0; 16])).await;
+    assert!(
+        waits.is_err(),
+        "nothing is there for the request: {waits:?}"
+    );
+    let kept = connection.unread().len();
+    assert!(
+        (MAX_PIPELINED..MAX_PIPELINED + 4096).contains(&kept),
+        "{kept}"
+    );
+    assert!(!ahead.is_finished());
 }
 
 /// Seen failing with the alarm left running when some bytes were taken.

@@ -133,8 +133,8 @@ fn flood(proxy: &Proxy, name: &str, first: &[u8], then: fn(u32) -> Vec<u8>) {
 fn resident(proxy: &Proxy) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", proxy.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let words = line.unwrap().split_whitespace();
-    words.skip(1).next().unwrap().parse().unwrap()
+    let mut words = line.unwrap().split_whitespace();
+    words.nth(1).unwrap().parse().unwrap()
 }
 
 #[test]

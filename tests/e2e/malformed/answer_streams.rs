@@ -9,7 +9,7 @@ use super::frames::{self, HEADERS};
 use super::{answers, cases};
 use crate::support::{Proxy, upstream_of};
 
-const KEYS: &str = "protocol: http2\n    timeouts: { response: 1s, read: 1s }\n    outlier: off\n    \
+const KEYS: &str = "protocol: http2\n    timeouts: { response: 10s, read: 10s }\n    outlier: off\n    \
                     retry: { attempts: 1 }";
 
 const NEXT: &str = ":status => 200 ;; DATA => next";

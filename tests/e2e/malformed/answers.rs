@@ -17,7 +17,7 @@ use super::strict::{self, Answered};
 use crate::support::{Backend, Conversation, DEADLINE, Proxy, ok, upstream_of};
 
 const KEYS: &str =
-    "timeouts: { response: 1s, read: 1s }\n    outlier: off\n    retry: { attempts: 1 }";
+    "timeouts: { response: 2s, read: 2s }\n    outlier: off\n    retry: { attempts: 1 }";
 
 #[test]
 fn a_malformed_answer_is_never_passed_on() {

@@ -93,10 +93,10 @@ fn serve(mut socket: TcpStream, seen: &Mutex<Vec<Seen>>) {
     }
 }
 
-type Read1<T> = Result<Option<T>, &'static str>;
+pub(super) type Read1<T> = Result<Option<T>, &'static str>;
 
 /// The message at the start of `bytes` and its length; none while it is not whole.
-fn message(bytes: &[u8]) -> Read1<(Taken, usize)> {
+pub(super) fn message(bytes: &[u8]) -> Read1<(Taken, usize)> {
     let mut at = 0;
     let Some(line) = line(bytes, &mut at)? else {
         return Ok(None);
