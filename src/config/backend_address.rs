@@ -52,7 +52,7 @@ impl BackendAddress {
 }
 
 /// What the kernel has room for (`sun_path` without the byte that ends it).
-const LONGEST_PATH: usize = 107;
+pub(super) const LONGEST_PATH: usize = 107;
 
 impl fmt::Display for BackendAddress {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,13 +131,11 @@ write the one that the backend listens on",
 }
 
 /// The path after `unix:`, or what to write.
-fn socket_path(path: &str) -> Result<&Path, &'static str> {
+pub(super) fn socket_path(path: &str) -> Result<&Path, &'static str> {
     if path.is_empty() {
         Err("write the path of a Unix socket, such as `unix:/run/app.sock`")
     } else if path.starts_with('@') || path.contains('\0') {
-        Err(
-            "Unix sockets without a file (abstract ones) cannot be connected to; let the backend listen on a path",
-        )
+        Err("there are only Unix sockets with a file here, and no abstract ones; write a path")
     } else {
         Ok(Path::new(path))
     }

@@ -15,6 +15,7 @@ use super::server::Server;
 use super::shorthand::Short;
 use super::spot::{Entry, Spot};
 use super::text::Name;
+use super::trusted_proxy::TrustedProxy;
 use super::upstream::UpstreamEntry;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -31,8 +32,8 @@ section! {
         /// One line for each request; `off` for none.
         pub(super) access_log: Short<AccessLog>,
         /// Addresses and networks of proxies in front, whose X-Forwarded-For, X-Forwarded-Proto,
-        /// X-Forwarded-Host, X-Forwarded-Port, Forwarded and request id are believed.
-        pub(super) trusted_proxies: Vec<IpNet>,
+        /// X-Forwarded-Host, X-Forwarded-Port, Forwarded and request id are believed; `unix` for those that connect over a Unix socket.
+        pub(super) trusted_proxies: Vec<TrustedProxy>,
         /// The forwarded headers that backends are sent.
         pub(super) forwarded: TopLevel,
         /// The header that carries one name for a request through every log.

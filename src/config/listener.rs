@@ -1,24 +1,24 @@
 //! `listeners`: where clients connect.
 
 use super::filter::Filter;
+use super::listen_address::{ListenAddress, Mode, WrittenListenAddress};
 use super::listener_limits::{ListenerLimits, ListenerLimitsEntry};
 use super::listener_timeouts::{ListenerTimeouts, ListenerTimeoutsEntry};
 use super::listener_tls::{ListenerTls, ListenerTlsEntry};
 use super::protocols::Protocols;
 use super::proxy_protocol::ProxyProtocol;
-use super::read::Word;
 use super::reader::Reader;
-use super::schema;
 use super::section::section;
 use super::spot::Spot;
 use super::text::Name;
-use std::net::SocketAddr;
 
 /// One address that accepts connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// IP address and port.
-    pub address: SocketAddr,
+    /// Where it listens.
+    pub address: ListenAddress,
+    /// Who may connect to its file, where it has one; by default whom the process lets (umask).
+    pub mode: Option<Mode>,
     /// Its name in routes and logs; the address as written when none is given.
     pub name: String,
     /// What its requests pass, in order, before the route's filters.
@@ -38,8 +38,10 @@ pub struct Listener {
 section! {
     /// One address that accepts connections from clients.
     pub(super) struct ListenerEntry {
-        /// IP address and port to listen on; `0.0.0.0` is every IPv4 address of this machine, `[::]` every IPv6 address.
-        pub(super) address: Spot<ListenAddress>,
+        /// IP address and port to listen on; `0.0.0.0` is every IPv4 address of this machine, `[::]` every IPv6 address. Or a Unix socket, `unix:PATH`.
+        pub(super) address: Spot<WrittenListenAddress>,
+        /// The permissions of a Unix socket's file, such as "0660"; those that the process gives by default (umask).
+        pub(super) mode: Option<Spot<Mode>>,
         /// Its name in routes and logs; the address by default.
         pub(super) name: Option<Spot<Name>>,
         /// What its requests pass, in order, before the route's filters.
@@ -60,8 +62,8 @@ section! {
 
 impl ListenerEntry {
     /// Where it listens.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address.value.address
+    pub(super) fn address(&self) -> &ListenAddress {
+        &self.address.value.address
     }
 
     /// What it is called.
@@ -75,11 +77,24 @@ impl ListenerEntry {
     pub(super) fn build(self, reader: &mut Reader<'_>) -> Option<Listener> {
         let timeouts = self.timeouts.clone().build(self.tls.is_some(), reader);
         let limits = self.limits.clone().build(reader);
+        let address = self.address().located(reader);
+        if let (Some(place), Some(complaint)) = (&self.address.place, address.complaint()) {
+            reader.fault_at(place, complaint);
+        }
+        if let (Some(mode), ListenAddress::Socket(_)) = (&self.mode, &address)
+            && let Some(place) = &mode.place
+        {
+            reader.fault_at(
+                place,
+                "only the file of a Unix socket has permissions; remove this",
+            );
+        }
         Some(Listener {
             proxy_protocol: self.proxy_protocol.value,
             timeouts,
             limits,
-            address: self.address(),
+            address,
+            mode: self.mode.as_ref().map(|mode| mode.value),
             name: self.name(),
             protocols: self.protocols,
             tls: match self.tls {
@@ -91,37 +106,8 @@ impl ListenerEntry {
     }
 }
 
-/// An address to listen on, and how it was written.
-#[derive(Clone, Debug)]
-pub(super) struct ListenAddress {
-    pub(super) address: SocketAddr,
-    written: String,
-}
-
-impl Word for ListenAddress {
-    const EXAMPLE: &'static str = "0.0.0.0:8080";
-
-    fn parse(text: &str) -> Result<Self, String> {
-        if text.starts_with("unix:") {
-            return Err(
-                "Unix sockets are not built yet in this version; write an IP address and port"
-                    .to_owned(),
-            );
-        }
-        let address = text
-            .parse()
-            .map_err(|_| format!("{text:?} is no IP address and port; {}", advice(text)))?;
-        let written = text.to_owned();
-        Ok(ListenAddress { address, written })
-    }
-
-    fn schema() -> serde_json::Value {
-        schema::text_like("^.+:[0-9]+$")
-    }
-}
-
-/// What was probably meant.
-fn advice(text: &str) -> String {
+/// What was probably meant by an address of TCP.
+pub(super) fn advice(text: &str) -> String {
     let is_port = |text: &str| text.parse::<u16>().is_ok();
     if is_port(text) {
         return format!(

@@ -29,6 +29,7 @@ mod health_check;
 mod host;
 mod introduction;
 mod json;
+mod listen_address;
 mod listener;
 mod listener_limits;
 mod listener_timeouts;
@@ -63,6 +64,7 @@ mod surroundings;
 mod syntax;
 mod text;
 mod tree;
+mod trusted_proxy;
 mod upstream;
 mod vocabulary;
 mod word;
@@ -85,6 +87,7 @@ pub use header::{RequestId, WrittenHeader};
 pub use health_check::{GrpcProbe, HealthCheck, HttpProbe, Probe};
 pub use host::HostPattern;
 pub use json::{Json, JsonPart};
+pub use listen_address::{ListenAddress, Mode};
 pub use listener::Listener;
 pub use listener_limits::ListenerLimits;
 pub use listener_timeouts::ListenerTimeouts;
@@ -108,11 +111,11 @@ pub use split::Split;
 pub use status::StatusRanges;
 pub use sticky::Sticky;
 pub use surroundings::Surroundings;
+pub use trusted_proxy::TrustedProxy;
 pub use upstream::{Connections, Timeouts, Upstream};
 pub use vocabulary::{Own, Refusal, Vocabulary};
 
 use crate::semantics::forwarded as forwarded_headers;
-use ipnet::IpNet;
 use read::Read;
 use reader::Reader;
 use std::ops::Deref;
@@ -131,7 +134,7 @@ pub struct Config {
     /// One line for each request.
     pub access_log: AccessLog,
     /// Peers whose forwarded headers are believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// The forwarded headers that backends are sent.
     pub forwarded: forwarded_headers::Policy,
     /// The header that carries the request id.

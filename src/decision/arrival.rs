@@ -12,15 +12,15 @@ use crate::semantics::request_id;
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sender {
-    /// The client: the peer of the connection, or who is behind it if it is trusted.
-    pub client: IpAddr,
+    /// The client: the peer of the connection, or who is behind it if it is trusted; none on a Unix socket.
+    pub client: Option<IpAddr>,
     /// Whether what the peer says of others is believed.
     pub peer_is_trusted: bool,
 }
 
 impl Sender {
     /// Who has sent a request with these headers over a connection of `peer`.
-    pub fn of(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Self {
+    pub fn of(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &TrustedProxies) -> Self {
         let peer_is_trusted = trusted.contains(peer);
         let lines = |name| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
         let client = if peer_is_trusted {

@@ -1,7 +1,5 @@
 //! What was found, as it is printed for programs: the field names are those of the JSON.
 
-use std::net::IpAddr;
-
 use serde::Serialize;
 
 /// The way of one request.
@@ -10,7 +8,7 @@ pub struct Explanation {
     /// The listener that the request comes in on.
     pub listener: String,
     /// The client: the peer, or who is behind it if it is trusted.
-    pub client: Option<IpAddr>,
+    pub client: Option<String>,
     /// The route that takes it; none is a 404.
     pub route: Option<String>,
     /// `upstream`, `split`, `redirect` or `respond`, as the route has it.

@@ -2,7 +2,6 @@
 //!
 //! The order is that of `proxy::phase::request`, `upstream_peer` and `upstream_request`.
 
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,7 +11,7 @@ use pingora_core::Result;
 use pingora_http::RequestHeader;
 
 use super::explanation::{Explanation, Rewritten};
-use super::filters::{self, End, Place};
+use super::filters::{self, Place};
 use super::question::Question;
 use super::{engine, routes, upstream};
 use crate::clock::Clock;
@@ -23,6 +22,7 @@ use crate::observe::record::{Record, Tls};
 use crate::proxy::failure::Failure;
 use crate::proxy::turned_away::Reason;
 use crate::runtime::{Action, Listener, Route, Snapshot};
+use crate::semantics::end::{End, UNIX};
 use crate::semantics::forwarded::{self, Scheme};
 use crate::semantics::head;
 use crate::template::Template;
@@ -73,7 +73,7 @@ impl Explanation {
 struct Journey<'a> {
     snapshot: &'a Snapshot,
     listener: &'a Listener,
-    peer: SocketAddr,
+    peer: End,
     /// The head as the client sent it.
     sent: &'a RequestHeader,
     words: Words<'a>,
@@ -97,7 +97,7 @@ impl<'a> Journey<'a> {
     fn begin(
         snapshot: &'a Snapshot,
         listener: &'a Listener,
-        peer: SocketAddr,
+        peer: End,
         sent: &'a RequestHeader,
         clock: &dyn Clock,
         hostname: &'a str,
@@ -130,7 +130,8 @@ impl<'a> Journey<'a> {
     }
 
     async fn go(&self, told: &mut Explanation) -> Result<()> {
-        told.client = Some(self.sender.client);
+        let client = self.sender.client;
+        told.client = Some(client.map_or_else(|| UNIX.to_owned(), |client| client.to_string()));
         let host = decision::host(self.sent);
         let question = decision::question(self.sent, &host, &self.listener.name);
         let (considered, found) = routes::consider(self.snapshot, &question);
@@ -221,13 +222,13 @@ impl<'a> Journey<'a> {
         let (seen, end) = filters::pass(&places, &mut head, &facts).await;
         told.filters = seen;
         match end {
-            End::Passed => {}
-            End::Answered(answer) => {
+            filters::End::Passed => {}
+            filters::End::Answered(answer) => {
                 told.status = Some(answer.status().as_u16());
                 told.because = Some("a filter answers".to_owned());
                 return None;
             }
-            End::Broke(broken) => {
+            filters::End::Broke(broken) => {
                 told.refuse(Failure::from(&broken));
                 return None;
             }
@@ -271,8 +272,10 @@ impl<'a> Journey<'a> {
                 BackendProtocol::Auto => "HTTP/2 or HTTP/1.1",
             };
             let introduction = upstream.config().proxy_protocol;
-            request.proxy_protocol =
-                introduction.map(|version| format!("{version}, from {}", self.peer));
+            request.proxy_protocol = introduction.map(|version| match self.peer {
+                End::Socket(peer) => format!("{version}, from {peer}"),
+                End::Unix => format!("{version}, from nobody that is known"),
+            });
             told.request = Some(request);
         }
         Ok(())
@@ -334,11 +337,11 @@ impl<'a> Journey<'a> {
             duration: Duration::ZERO,
             hostname: self.hostname,
             listener: &self.listener.name,
-            server_port: Some(self.listener.address.port()),
+            server_port: self.listener.address.port(),
             tls: self.tls.as_ref(),
             peer: peer.ip(),
             client: sender.client,
-            client_port: Some(peer.port()).filter(|_| sender.client == peer.ip()),
+            client_port: peer.port().filter(|_| sender.client == peer.ip()),
             request_id: self.request_id.to_str().unwrap_or_default(),
             method: Some(&self.sent.method),
             target: self.sent.raw_path(),

@@ -7,9 +7,13 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::runtime::{Listener, Snapshot};
+use crate::semantics::end::{End, UNIX};
 
 /// Where a client's connection comes from when nothing is said.
-const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), CLIENT_PORT);
+const CLIENT: End = End::Socket(SocketAddr::new(
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    CLIENT_PORT,
+));
 const CLIENT_PORT: u16 = 50_000;
 
 /// A request as it would come in.
@@ -18,7 +22,7 @@ pub struct Question {
     /// The head, with the empty line that ends it.
     pub head: Vec<u8>,
     /// The other end of the connection.
-    pub peer: SocketAddr,
+    pub peer: End,
     /// The port of the listener: the one that the URL names, or else that of its scheme.
     pub port: Option<u16>,
     /// Whether the URL's scheme asks for TLS; none where there is no URL.
@@ -82,7 +86,12 @@ impl Question {
     pub fn listener<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Listener> {
         let speaks =
             |listener: &&Listener| self.is_tls.is_none_or(|is_tls| listener.is_tls == is_tls);
-        let has_port = |listener: &&Listener| Some(listener.address.port()) == self.port;
+        let has_port = |listener: &&Listener| {
+            listener
+                .address
+                .port()
+                .is_some_and(|port| Some(port) == self.port)
+        };
         let listeners = || snapshot.listeners.iter();
         let with_port = listeners().find(|listener| has_port(listener) && speaks(listener));
         with_port
@@ -163,12 +172,16 @@ fn port_of(authority: &str) -> Option<u16> {
     port.parse().ok()
 }
 
-fn peer(text: &str) -> Result<SocketAddr, Unclear> {
+fn peer(text: &str) -> Result<End, Unclear> {
+    if text == UNIX {
+        return Ok(End::Unix);
+    }
     let address = text.parse::<IpAddr>();
     let address = address.map(|address| SocketAddr::new(address, CLIENT_PORT));
-    address.or_else(|_| text.parse()).map_err(|_| {
+    let address = address.or_else(|_| text.parse());
+    address.map(End::Socket).map_err(|_| {
         unclear(format!(
-            "--from {text:?} is no address; write for example 192.0.2.1, 192.0.2.1:50000 or [2001:db8::1]:50000"
+            "--from {text:?} is no address; write for example 192.0.2.1, 192.0.2.1:50000, [2001:db8::1]:50000 or {UNIX}"
         ))
     })
 }

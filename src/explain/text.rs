@@ -12,7 +12,7 @@ const ROUTES: usize = 12;
 impl Display for Explanation {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         line(out, "listener", &self.listener)?;
-        if let Some(client) = self.client {
+        if let Some(client) = &self.client {
             line(out, "client", client)?;
         }
         routes(&self.considered, self.route.as_deref(), out)?;

@@ -25,8 +25,8 @@ impl<'a> Facts<'a> {
         self.now
     }
 
-    /// The client's address: the peer of the connection, or who is behind it if it is trusted.
-    pub fn client(&self) -> IpAddr {
+    /// The client's address: the peer of the connection, or who is behind it if it is trusted. A client on a Unix socket has none.
+    pub fn client(&self) -> Option<IpAddr> {
         self.record.client
     }
 

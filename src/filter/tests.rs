@@ -138,7 +138,7 @@ struct Looks;
 
 impl Filter for Looks {
     fn request(&self, request: &mut RequestHead<'_>, facts: &Facts<'_>) -> Verdict {
-        match request.path() == "/other" || facts.client().is_ipv6() {
+        match request.path() == "/other" || facts.client().is_some_and(|client| client.is_ipv6()) {
             true => Answer::new(StatusCode::NOT_FOUND).into(),
             false => Verdict::Pass,
         }

@@ -26,10 +26,10 @@ pub struct Record<'a> {
     pub server_port: Option<u16>,
     /// The connection's TLS; none in the clear.
     pub tls: Option<&'a Tls>,
-    /// Address of the peer of the connection.
-    pub peer: IpAddr,
+    /// Address of the peer of the connection; none on a Unix socket.
+    pub peer: Option<IpAddr>,
     /// Address of the client: the peer, or who is behind it if it is trusted.
-    pub client: IpAddr,
+    pub client: Option<IpAddr>,
     /// Port of the client; none where only a header told its address.
     pub client_port: Option<u16>,
     /// Kept from a trusted peer, or made here.

@@ -5,6 +5,7 @@
 //! UTC, whatever the machine's time zone: reading a time zone is not safe in a process with
 //! threads, and logs of several machines must sort together.
 
+use crate::semantics::end::UNIX;
 use std::io::Write;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -65,8 +66,15 @@ pub(super) fn append_iso8601_time(time: SystemTime, out: &mut Vec<u8>) {
     out.extend_from_slice(b"+00:00");
 }
 
-/// `192.0.2.1` or `2001:db8::1`
-pub(super) fn append_address(address: IpAddr, out: &mut Vec<u8>) {
+/// `192.0.2.1` or `2001:db8::1`; as in nginx, `unix:` where there is no address.
+pub(super) fn append_end(address: Option<IpAddr>, out: &mut Vec<u8>) {
+    match address {
+        Some(address) => append_address(address, out),
+        None => out.extend_from_slice(UNIX.as_bytes()),
+    }
+}
+
+fn append_address(address: IpAddr, out: &mut Vec<u8>) {
     match address {
         IpAddr::V4(address) => {
             let [first, rest @ ..] = address.octets();

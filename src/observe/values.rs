@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, Version};
 
 use super::record::{Attempt, Record, Tls};
 use super::text::{
-    append_address, append_common_log_time, append_integer, append_iso8601_time, append_seconds,
+    append_common_log_time, append_end, append_integer, append_iso8601_time, append_seconds,
     append_unix_time,
 };
 use crate::template::{Values, Variable};
@@ -37,9 +37,9 @@ impl Values for Record<'_> {
             V::Scheme => append_text(self.scheme(), out),
             V::ServerPort => append_number(self.server_port, out),
             V::ServerProtocol => append_text(self.version.map_or("", protocol), out),
-            V::ClientAddress => append_address(self.client, out),
+            V::ClientAddress => append_end(self.client, out),
             V::ClientPort => append_number(self.client_port, out),
-            V::PeerAddress => append_address(self.peer, out),
+            V::PeerAddress => append_end(self.peer, out),
             V::ForwardedFor => self.append_forwarded_for(out),
             V::RequestId => append_text(self.request_id, out),
             V::Hostname => append_text(self.hostname, out),
@@ -109,7 +109,7 @@ impl Record<'_> {
         if out.len() > start {
             out.extend_from_slice(b", ");
         }
-        append_address(self.peer, out);
+        append_end(self.peer, out);
     }
 }
 

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::fmt;
 use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -22,6 +22,7 @@ use super::tunnel::Tunnel;
 use super::turned_away::Origin;
 use crate::config::{ListenerLimits, ListenerTimeouts};
 use crate::observe::record::Tls;
+use crate::semantics::end::End;
 use crate::semantics::forwarded::Scheme;
 use crate::semantics::proxy_protocol::{Behalf, Endpoints};
 use crate::tls::Chooser;
@@ -34,9 +35,9 @@ pub struct ConnectionFacts {
     /// What the listener has written for its clients.
     pub settings: Arc<ListenerSettings>,
     /// Address and port the client connected to.
-    pub local: SocketAddr,
+    pub local: End,
     /// Address and port of the other end of the connection.
-    pub peer: SocketAddr,
+    pub peer: End,
     /// Its TLS; none in the clear.
     pub tls: Option<Arc<TlsFacts>>,
     /// From the connection, as Pingora holds it, to another descriptor of its socket; `None` for a connection of another type.
@@ -123,9 +124,18 @@ impl ConnectionFacts {
 
     /// Whom a connection to a backend is made for, in the words of the PROXY protocol.
     pub fn behalf(&self) -> Behalf {
+        let Some(source) = self.peer.socket() else {
+            return Behalf::Unknown;
+        };
+        // Of a client that was introduced on a Unix socket, it is not known what it connected to.
+        let nowhere = match source.ip() {
+            IpAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        };
+        let destination = self.local.socket();
         Behalf::Client(Endpoints {
-            source: self.peer,
-            destination: self.local,
+            source,
+            destination: destination.unwrap_or(SocketAddr::new(nowhere, 0)),
         })
     }
 

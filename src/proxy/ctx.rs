@@ -1,6 +1,5 @@
 //! What one request carries from phase to phase.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,6 +14,7 @@ use crate::decision::Sender;
 use crate::filter::Chain;
 use crate::observe::record;
 use crate::runtime::{Route, Snapshot};
+use crate::semantics::end::End;
 use crate::upstream::{Backend, InFlight, Upstream};
 
 /// The state of one request.
@@ -94,7 +94,7 @@ impl Ctx {
         }
     }
 
-    pub(super) fn peer(&self) -> Option<SocketAddr> {
+    pub(super) fn peer(&self) -> Option<End> {
         self.connection.as_ref().map(|facts| facts.peer)
     }
 

@@ -3,7 +3,6 @@
 //! The access log reads it when the request is over, and the key of a hash is made from it before the first attempt: both see the same
 //! facts under the same names. Before there is an answer, everything about the answer is absent.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -38,7 +37,7 @@ pub(super) fn of<'a>(
 ) -> Record<'a> {
     let request = words.request;
     let connection = ctx.connection.as_deref();
-    let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |facts| facts.peer.ip());
+    let peer = connection.and_then(|facts| facts.peer.ip());
     let client = ctx.sender.map_or(peer, |sender| sender.client);
     let written = reply::begun(session);
     let failure_status = ctx.failure.map(|failure| failure.row().status.as_u16());
@@ -48,13 +47,13 @@ pub(super) fn of<'a>(
         duration: now.saturating_duration_since(ctx.began),
         hostname: &proxy.hostname,
         listener: connection.map_or("", |facts| &facts.listener),
-        server_port: connection.map(|facts| facts.local.port()),
+        server_port: connection.and_then(|facts| facts.local.port()),
         tls: connection.and_then(|facts| Some(&facts.tls.as_ref()?.session)),
         peer,
         client,
         client_port: connection
             .filter(|_| client == peer)
-            .map(|facts| facts.peer.port()),
+            .and_then(|facts| facts.peer.port()),
         request_id: ctx
             .request_id
             .as_ref()

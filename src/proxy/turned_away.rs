@@ -4,7 +4,6 @@
 //! and an operator who is told "your site refuses me" looks for them all the same. Each has one record like any other's, with a word that
 //! says why. A client that just goes away before it has said anything, as port scanners and health checks do, has none.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::observe::access_log::AccessLog;
 use crate::observe::record::{Record, Tls};
 use crate::runtime::Live;
 use crate::semantics::authority::host_for_matching;
+use crate::semantics::end::End;
 use crate::semantics::head::Refused;
 use crate::semantics::path::decode_for_matching;
 use crate::semantics::request_line::RequestLine;
@@ -110,8 +110,8 @@ impl Reason {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin<'a> {
     pub(crate) listener: &'a str,
-    pub(crate) local: SocketAddr,
-    pub(crate) peer: SocketAddr,
+    pub(crate) local: End,
+    pub(crate) peer: End,
     pub(crate) tls: Option<&'a Tls>,
 }
 
@@ -201,11 +201,11 @@ impl Reporter {
             duration: asked.since,
             hostname: &self.hostname,
             listener: origin.listener,
-            server_port: Some(origin.local.port()),
+            server_port: origin.local.port(),
             tls: origin.tls,
             peer: origin.peer.ip(),
             client: origin.peer.ip(),
-            client_port: Some(origin.peer.port()),
+            client_port: origin.peer.port(),
             request_id: id.unwrap_or_default(),
             method: asked.line.method.as_ref(),
             target: asked.line.target,

@@ -3,7 +3,7 @@
 //! Everything that can be decided at load is decided here: names become references, patterns become a route table. A request takes the
 //! snapshot once and sees no other.
 
-use std::net::SocketAddr;
+use crate::config::{ListenAddress, TrustedProxy};
 use std::sync::Arc;
 
 use regex::Regex;
@@ -48,7 +48,7 @@ pub struct Listener {
     /// Its name in routes and logs.
     pub name: String,
     /// Its address in the file.
-    pub address: SocketAddr,
+    pub address: ListenAddress,
     /// Whether clients speak TLS on it.
     pub is_tls: bool,
     /// What the head of a request may be.
@@ -160,7 +160,7 @@ impl Snapshot {
             shutdown: config.server.shutdown,
             shared,
             generation,
-            trusted_proxies: TrustedProxies::new(config.trusted_proxies),
+            trusted_proxies: trusted(&config.trusted_proxies),
             request_id: config.request_id.header,
             table,
             routes,
@@ -223,5 +223,17 @@ impl Route {
             forwarded: route.forwarded,
             action,
         })
+    }
+}
+
+fn trusted(proxies: &[TrustedProxy]) -> TrustedProxies {
+    let networks = proxies.iter().filter_map(|proxy| match proxy {
+        TrustedProxy::Network(network) => Some(*network),
+        TrustedProxy::Unix => None,
+    });
+    let trusted = TrustedProxies::new(networks.collect());
+    match proxies.contains(&TrustedProxy::Unix) {
+        true => trusted.and_unix(),
+        false => trusted,
     }
 }

@@ -24,35 +24,53 @@ pub const MAX_ENTRIES: usize = 32;
 
 /// The networks whose word about the client is believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    unix: bool,
+}
 
 impl TrustedProxies {
     /// Networks in any order. One of IPv4-mapped IPv6 addresses (`::ffff:10.0.0.0/104`) means the IPv4 network.
     pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks.into_iter().map(as_ipv4_if_mapped).collect())
+        Self {
+            networks: networks.into_iter().map(as_ipv4_if_mapped).collect(),
+            unix: false,
+        }
     }
 
-    /// Whether the address lies in one of the networks. `::/0` is all of IPv6, and not IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
+    /// The same, and those on Unix sockets, who have no address.
+    #[must_use]
+    pub fn and_unix(self) -> Self {
+        Self { unix: true, ..self }
+    }
+
+    /// Whether the address lies in one of the networks; without one, whether those on Unix sockets are trusted. `::/0` is all of IPv6, and
+    /// not IPv4.
+    pub fn contains(&self, address: impl Into<Option<IpAddr>>) -> bool {
+        let Some(address) = address.into() else {
+            return self.unix;
+        };
         let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address))
     }
 
     /// Whether nobody is trusted.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.networks.is_empty() && !self.unix
     }
 }
 
-/// Who asks: the peer, or, when the peer is trusted, the hop that the lines lead to. Lines come in the order of the
-/// request.
+/// Who asks: the peer, or, when the peer is trusted, the hop that the lines lead to; none where the one who asks is on a Unix socket.
+/// Lines come in the order of the request.
 pub fn find<'a>(
-    peer: IpAddr,
+    peer: Option<IpAddr>,
     x_forwarded_for: impl DoubleEndedIterator<Item = &'a [u8]>,
     forwarded: impl DoubleEndedIterator<Item = &'a [u8]>,
     trusted: &TrustedProxies,
-) -> IpAddr {
-    let peer = peer.to_canonical();
+) -> Option<IpAddr> {
+    let peer = peer.map(|peer| peer.to_canonical());
     if !trusted.contains(peer) {
         return peer;
     }
@@ -97,14 +115,14 @@ pub fn parse_node(node: &[u8]) -> Option<IpAddr> {
 
 /// From the right; none stands for an entry that is no address.
 fn walk(
-    peer: IpAddr,
+    peer: Option<IpAddr>,
     hops: impl Iterator<Item = Option<IpAddr>>,
     trusted: &TrustedProxies,
-) -> IpAddr {
+) -> Option<IpAddr> {
     let mut client = peer;
     for hop in hops {
         let Some(address) = hop else { break };
-        client = address;
+        client = Some(address);
         if !trusted.contains(address) {
             break;
         }

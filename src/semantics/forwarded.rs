@@ -10,6 +10,9 @@
 //! that become ours where `_` and `-` are the same (CGI, WSGI, PHP: `X_Real_IP`) are removed. A value that cannot be
 //! made leaves its header out; the client's never stays in its place. `host: upstream` is not done here: only the
 //! proxy knows the backend.
+//!
+//! A client on a Unix socket has no address. It is `unknown` in a list (RFC 7239 §6.2, and Squid's `X-Forwarded-For`), where it must have a
+//! place, and has no `X-Real-IP`.
 
 use std::net::IpAddr;
 
@@ -21,7 +24,7 @@ use super::headers::{
 };
 use super::rfc7239;
 use value::{
-    EMPTY_BUFFER, address_text, address_value, forwarded_element, host_value, joined, lines,
+    EMPTY_BUFFER, UNKNOWN, address_value, forwarded_element, host_value, joined, lines, node_text,
 };
 
 mod value;
@@ -77,18 +80,18 @@ pub enum Scheme {
 /// What is known about one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
-    /// The other end of the connection.
-    pub peer: IpAddr,
+    /// The other end of the connection; none on a Unix socket.
+    pub peer: Option<IpAddr>,
     /// Whether the peer is one of the trusted proxies.
     pub peer_is_trusted: bool,
     /// What [`super::client_ip::find`] found; not looked at when the peer is not trusted.
-    pub client: IpAddr,
+    pub client: Option<IpAddr>,
     /// How the client reached this listener.
     pub scheme: Scheme,
     /// `Host` or `:authority` as sent, port included; empty when there was none.
     pub host: &'a str,
-    /// The listener's port.
-    pub port: u16,
+    /// The listener's port; none on a Unix socket.
+    pub port: Option<u16>,
 }
 
 /// Makes the headers true. At most one line of each name goes out, but for those that a trusted peer sent and that
@@ -97,7 +100,8 @@ pub fn apply(policy: &Policy, facts: &Facts<'_>, headers: &mut impl Headers) {
     remove_lookalikes(headers);
     apply_x_forwarded_for(policy.x_forwarded_for, facts, headers);
     if policy.x_real_ip {
-        set_or_remove(&X_REAL_IP, address_value(facts.believed_client()), headers);
+        let client = facts.believed_client().and_then(address_value);
+        set_or_remove(&X_REAL_IP, client, headers);
     } else {
         turn_off(&X_REAL_IP, facts, headers);
     }
@@ -120,7 +124,7 @@ pub fn apply(policy: &Policy, facts: &Facts<'_>, headers: &mut impl Headers) {
         policy.x_forwarded_port,
         facts,
         headers,
-        || Some(HeaderValue::from(facts.port)),
+        || facts.port.map(HeaderValue::from),
     );
     if policy.rfc7239 {
         extend_forwarded(facts, headers);
@@ -163,7 +167,7 @@ impl Scheme {
 }
 
 impl Facts<'_> {
-    fn believed_client(&self) -> IpAddr {
+    fn believed_client(&self) -> Option<IpAddr> {
         if self.peer_is_trusted {
             self.client
         } else {
@@ -179,10 +183,13 @@ fn apply_x_forwarded_for(mode: XForwardedFor, facts: &Facts<'_>, headers: &mut i
             joined(
                 headers,
                 &X_FORWARDED_FOR.name,
-                address_text(facts.peer, &mut buffer),
+                node_text(facts.peer, &mut buffer),
             )
         }
-        XForwardedFor::Replace => address_value(facts.believed_client()),
+        XForwardedFor::Replace => match facts.believed_client() {
+            Some(client) => address_value(client),
+            None => Some(HeaderValue::from_static(UNKNOWN)),
+        },
         XForwardedFor::Off => return turn_off(&X_FORWARDED_FOR, facts, headers),
     };
     set_or_remove(&X_FORWARDED_FOR, value, headers);

@@ -32,6 +32,7 @@ pub mod chunked;
 pub mod client_ip;
 pub mod cookie;
 pub mod credentials;
+pub mod end;
 pub mod forwarded;
 pub mod framing;
 pub mod head;

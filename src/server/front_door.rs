@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::{ServiceReadyNotifier, ServiceWithDependents};
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -18,6 +17,7 @@ use super::connections::Connections;
 use super::listener::Listener;
 use super::plan::{How, Plan, Planned, Socket};
 use super::room::{Room, Seats};
+use super::socket::Listening;
 use super::tls::{self, Terminator};
 use crate::config;
 use crate::proxy::HttpProxy;
@@ -46,7 +46,7 @@ struct Doors {
 pub(super) struct Door {
     pub(super) written: config::Listener,
     pub(super) listener: Arc<Listener>,
-    pub(super) socket: Arc<TcpListener>,
+    pub(super) socket: Arc<Listening>,
     leaving: watch::Sender<bool>,
     closing: watch::Sender<bool>,
 }
@@ -148,10 +148,17 @@ impl FrontDoor {
         room: Option<Arc<Room>>,
     ) -> std::io::Result<Door> {
         let socket = match socket {
-            Socket::Kept(socket) => socket,
+            Socket::Kept(socket) => {
+                if let (Some(file), Some(mode)) = (socket.file(), written.mode)
+                    && let Err(error) = file.permit(mode)
+                {
+                    log::error!("listener {}: mode: {error}", written.name);
+                }
+                socket
+            }
             Socket::New(socket) => {
-                let socket = TcpListener::from_std(socket)?;
-                log::info!("listening on {}", socket.local_addr()?);
+                let socket = Listening::new(socket)?;
+                log::info!("listening on {}", socket.place()?);
                 Arc::new(socket)
             }
         };
@@ -191,9 +198,14 @@ impl FrontDoor {
         })
     }
 
-    fn close(&self) {
+    /// Closes all listeners, and removes the files of those that have one.
+    pub(super) fn close(&self) {
         let mut doors = self.doors();
         for door in std::mem::take(&mut doors.open) {
+            // The process may end before its tasks do.
+            if let Some(file) = door.socket.file() {
+                file.remove();
+            }
             door.leave(true);
         }
         for former in std::mem::take(&mut doors.former) {

@@ -9,10 +9,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::socket::ClientSocket;
 use crate::config::ProxyProtocol;
+use crate::semantics::end::End;
 use crate::semantics::proxy_protocol::{self, Refused};
 
 /// From the connection to the end of the header.
@@ -25,14 +26,14 @@ const PIECE: usize = 512;
 #[derive(Debug)]
 pub(super) struct Introduced {
     /// Its address: the header's, or else the connection's.
-    pub(super) peer: SocketAddr,
+    pub(super) peer: End,
     /// What was read of it and is no header.
     pub(super) unread: Vec<u8>,
 }
 
 impl Introduced {
     /// Nothing was said.
-    pub(super) fn as_connected(peer: SocketAddr) -> Self {
+    pub(super) fn as_connected(peer: End) -> Self {
         Self {
             peer,
             unread: Vec::new(),
@@ -60,8 +61,8 @@ pub(super) enum Unknown {
 /// # Errors
 /// The listener lets nobody in whom it does not know.
 pub(super) async fn introduce(
-    client: &mut TcpStream,
-    peer: SocketAddr,
+    client: &mut ClientSocket,
+    peer: End,
     is_trusted: bool,
     mode: ProxyProtocol,
 ) -> Result<Introduced, Unknown> {
@@ -82,7 +83,7 @@ pub(super) async fn introduce(
 }
 
 /// Reads the header, and says whether there is one.
-async fn read(client: &mut TcpStream, peer: SocketAddr) -> Result<(Introduced, bool), Unknown> {
+async fn read(client: &mut ClientSocket, peer: End) -> Result<(Introduced, bool), Unknown> {
     let mut seen = Vec::new();
     let mut piece = [0; PIECE];
     loop {
@@ -106,8 +107,10 @@ async fn read(client: &mut TcpStream, peer: SocketAddr) -> Result<(Introduced, b
             .read_exact(&mut piece[..of_header.min(count)])
             .await?;
         if let Some(header) = header {
-            let said = header.endpoints.map_or(peer, |ends| ends.source);
-            let peer = SocketAddr::new(said.ip().to_canonical(), said.port());
+            let said = header.endpoints.map(|ends| ends.source);
+            let peer = said.map_or(peer, |said| {
+                SocketAddr::new(said.ip().to_canonical(), said.port()).into()
+            });
             return Ok((Introduced::as_connected(peer), true));
         }
     }

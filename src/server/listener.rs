@@ -4,13 +4,12 @@
 //! done, so that a connection that waits for its next request holds little more than what serves it.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pingora_core::server::ShutdownWatch;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 
 use super::clients::{Counted, TooMany};
@@ -19,12 +18,14 @@ use super::connections::Connections;
 use super::introduction::{Introduced, Unknown, introduce};
 use super::protocol::{self, Agreed, Serving};
 use super::room::{Room, Seat};
+use super::socket::{ClientSocket, Listening};
 use super::tls::{self, NoTls, Terminator, TlsStream};
 use crate::config::{Protocols, ProxyProtocol};
 use crate::proxy::HttpProxy;
 use crate::proxy::connection::{ConnectionFacts, ListenerSettings, Stall, TlsFacts};
 use crate::proxy::turned_away::{Asked, Origin, Reason, Sent};
 use crate::runtime::Live;
+use crate::semantics::end::End;
 use crate::tls::Chooser;
 
 /// After an error that will not go away by itself (no descriptors left), accepting rests this long.
@@ -47,7 +48,7 @@ pub(super) struct Listener {
 
 impl Listener {
     /// Accepts until the listener is no more what it is.
-    pub(super) async fn accept_all(self: Arc<Self>, socket: Arc<TcpListener>) {
+    pub(super) async fn accept_all(self: Arc<Self>, socket: Arc<Listening>) {
         let mut leaving = self.settings.leaving.clone();
         loop {
             let seat = tokio::select! {
@@ -67,7 +68,7 @@ impl Listener {
         }
     }
 
-    fn welcome(self: &Arc<Self>, client: TcpStream, peer: SocketAddr, seat: Seat) {
+    fn welcome(self: &Arc<Self>, client: ClientSocket, peer: End, seat: Seat) {
         // Counted before the task exists, so that a shutdown does not miss it.
         let open = self.connections.begin();
         let listener = Arc::clone(self);
@@ -82,10 +83,9 @@ impl Listener {
     }
 
     /// Gets to know a client; what then serves it until one of the two has had enough.
-    async fn meet(&self, mut client: TcpStream, peer: SocketAddr) -> Option<Serving> {
+    async fn meet(&self, mut client: ClientSocket, peer: End) -> Option<Serving> {
         // What fails here fails because the client is gone already.
-        let local = client.set_nodelay(true).and_then(|()| client.local_addr());
-        let local = local.ok()?;
+        let local = client.begin().ok()?;
         let met = async {
             let Introduced { peer, unread } = self.introduce(&mut client, peer).await?;
             let ends = Ends {
@@ -109,7 +109,7 @@ impl Listener {
     }
 
     /// Tells of a client that was not served, and tells that client what can be told.
-    async fn turn_away(&self, unserved: Unserved, peer: SocketAddr, local: SocketAddr) {
+    async fn turn_away(&self, unserved: Unserved, peer: End, local: End) {
         unserved.tell(&self.name, peer);
         let origin = Origin {
             listener: &self.name,
@@ -130,8 +130,8 @@ impl Listener {
     /// Learns who the client is where proxies in front say so.
     async fn introduce(
         &self,
-        client: &mut TcpStream,
-        peer: SocketAddr,
+        client: &mut ClientSocket,
+        peer: End,
     ) -> Result<Introduced, Unserved> {
         if self.proxy_protocol == ProxyProtocol::Off {
             return Ok(Introduced::as_connected(peer));
@@ -147,8 +147,10 @@ impl Listener {
     }
 
     /// Counts a connection of this client, where a client may have so many only. Trusted proxies are no clients: many come through them.
-    fn count(&self, client: IpAddr) -> Result<Option<Counted>, Unserved> {
-        let Some(most) = self.settings.limits.connections_per_client else {
+    fn count(&self, client: Option<IpAddr>) -> Result<Option<Counted>, Unserved> {
+        let most = self.settings.limits.connections_per_client;
+        // Those on Unix sockets cannot be told apart.
+        let (Some(most), Some(client)) = (most, client) else {
             return Ok(None);
         };
         if self.live.snapshot().trusted_proxies.contains(client) {
@@ -161,7 +163,7 @@ impl Listener {
     async fn served_by_tls(
         &self,
         terminator: &Terminator,
-        client: TcpStream,
+        client: ClientSocket,
         ends: Ends,
         unread: &[u8],
     ) -> Result<Option<Serving>, Unserved> {
@@ -178,7 +180,7 @@ impl Listener {
     async fn shake_hands(
         &self,
         terminator: &Terminator,
-        client: TcpStream,
+        client: ClientSocket,
     ) -> Result<(TlsStream, Arc<Chooser>), Unserved> {
         let mut closing = self.closing.clone();
         let deadline = self.settings.timeouts.tls_handshake;
@@ -235,8 +237,8 @@ impl Listener {
 
 /// The two ends of a connection.
 struct Ends {
-    peer: SocketAddr,
-    local: SocketAddr,
+    peer: End,
+    local: End,
     counted: Option<Counted>,
 }
 
@@ -249,7 +251,7 @@ enum Unserved {
     /// TLS did not come about.
     Handshake(io::Error),
     /// The client speaks HTTP in the clear where TLS is spoken.
-    InTheClear(TcpStream),
+    InTheClear(ClientSocket),
     /// TLS did not come about in time.
     TooSlow,
     /// The listener is closed.
@@ -258,7 +260,7 @@ enum Unserved {
 
 impl Unserved {
     /// A client that just goes away, as port scanners do, is only told of to whoever asks for it.
-    fn tell(&self, listener: &str, peer: SocketAddr) {
+    fn tell(&self, listener: &str, peer: End) {
         match self {
             Self::Unknown(Unknown::Gone) => {
                 log::debug!("{listener}: {peer}: no PROXY protocol: it went away");

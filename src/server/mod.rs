@@ -4,7 +4,7 @@
 //! which finds and checks the backends. What Pingora's own listeners would not do well is done here: a port in use ends the process at
 //! once, heads have a deadline, and the process ends as soon as the last connection is done.
 //!
-//! - `bind`: sockets, before anything else
+//! - `bind`: sockets, before anything else; `socket`: of TCP, or on a path
 //! - `privileges`: from root to another user
 //! - `authorities`: whether those of the system can be read
 //! - `front_door`: the listeners that there are; `plan`: how they become those of another file
@@ -37,6 +37,7 @@ mod protocol;
 mod reload;
 mod room;
 mod shutdown;
+mod socket;
 mod tls;
 
 use std::fmt;
@@ -157,17 +158,19 @@ fn serve(
         kept,
     };
     let background = server.add_service(Background::new(embedded, reload, reloads, heeding));
-    let front_door = front_door::Service {
-        front_door,
+    let service = front_door::Service {
+        front_door: Arc::clone(&front_door),
         first: Some(plan),
         stopping,
         threads,
     };
-    server.add_service(front_door).add_dependency(&background);
+    server.add_service(service).add_dependency(&background);
     let shutdown = Shutdown::new(live, stop, heeds, connections, access_log, ask);
     server.run(RunArgs {
         shutdown_signal: Box::new(shutdown),
     });
+    // The service may have had no time for it.
+    front_door.close();
 }
 
 fn threads(configured: Threads) -> usize {

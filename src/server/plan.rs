@@ -4,10 +4,9 @@
 
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
-
-use super::bind;
+use super::bind::{self, Bound};
 use super::front_door::Door;
+use super::socket::Listening;
 use super::tls::{Shown, Terminator};
 use crate::config;
 
@@ -37,9 +36,9 @@ pub(super) enum How {
 #[derive(Debug)]
 pub(super) enum Socket {
     /// Bound a moment ago.
-    New(std::net::TcpListener),
+    New(Bound),
     /// In use until now.
-    Kept(Arc<TcpListener>),
+    Kept(Arc<Listening>),
 }
 
 impl Plan {
@@ -82,12 +81,12 @@ fn how(written: &config::Listener, open: &[Door]) -> Result<How, String> {
     let tls = tls.transpose().map_err(|error| of_tls(written, &error))?;
     // A free port is looked for once for each name.
     let has_address = |door: &&Door| match written.address.port() {
-        0 => door.is(written),
+        Some(0) => door.is(written),
         _ => door.written.address == written.address,
     };
     let socket = match open.iter().find(has_address) {
         Some(door) => Socket::Kept(Arc::clone(&door.socket)),
-        None => Socket::New(bind::listen(written.address)?),
+        None => Socket::New(bind::listen(&written.address, written.mode)?),
     };
     Ok(How::Opens(socket, tls.map(Arc::new)))
 }
@@ -101,7 +100,8 @@ fn is_alike(former: &config::Listener, written: &config::Listener) -> bool {
         }
         _ => false,
     };
-    tls && former.protocols == written.protocols
+    tls && former.mode == written.mode
+        && former.protocols == written.protocols
         && former.proxy_protocol == written.proxy_protocol
         && former.timeouts == written.timeouts
         && former.limits == written.limits

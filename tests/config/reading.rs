@@ -2,7 +2,7 @@
 
 use evenkeel::config::{
     self, Action, BackendAddress, Checked, Config, HostPattern, LogDestination, LogFormat,
-    PathPattern, Probe, Threads, ValuePattern,
+    PathPattern, Probe, Threads, TrustedProxy, ValuePattern,
 };
 use evenkeel::semantics::forwarded::{HostHeader, XForwardedFor};
 use std::time::Duration;
@@ -67,12 +67,12 @@ fn the_demo_is_good_and_its_backends_are_its_own() {
 fn listeners_may_each_take_a_free_port() {
     let listeners = "- { address: 127.0.0.1:0, name: a }\n  - { address: 127.0.0.1:0, name: b }";
     let config = read(&SHORTEST.replace("- address: 0.0.0.0:8080", listeners));
-    let ports: Vec<u16> = config
+    let ports: Vec<Option<u16>> = config
         .listeners
         .iter()
         .map(|listener| listener.address.port())
         .collect();
-    assert_eq!(ports, [0, 0]);
+    assert_eq!(ports, [Some(0), Some(0)]);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn values_come_from_the_environment() {
         "WEIGHT" => Some("3".to_owned()),
         _ => None,
     });
-    assert_eq!(config.listeners[0].address.port(), 9000);
+    assert_eq!(config.listeners[0].address.port(), Some(9000));
     let backend = &config.upstreams[0].backends[0];
     assert_eq!(
         (backend.address.to_string().as_str(), backend.weight),
@@ -306,13 +306,20 @@ routes: [{ upstream: b }]
 
 #[test]
 fn a_trusted_proxy_may_be_one_address() {
-    let config = read(&with("trusted_proxies: [10.0.0.0/8, 192.0.2.1, '::1']"));
-    let networks: Vec<String> = config
-        .trusted_proxies
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    assert_eq!(networks, ["10.0.0.0/8", "192.0.2.1/32", "::1/128"]);
+    let config = read(&with(
+        "trusted_proxies: [10.0.0.0/8, 192.0.2.1, '::1', unix, 'unix:']",
+    ));
+    let network = |text: &str| TrustedProxy::Network(text.parse().unwrap());
+    assert_eq!(
+        config.trusted_proxies,
+        [
+            network("10.0.0.0/8"),
+            network("192.0.2.1/32"),
+            network("::1/128"),
+            TrustedProxy::Unix,
+            TrustedProxy::Unix,
+        ]
+    );
 }
 
 #[test]

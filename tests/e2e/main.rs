@@ -54,5 +54,6 @@ mod stopping;
 mod support;
 mod turned_away;
 mod unix_backends;
+mod unix_listeners;
 mod upgrades;
 mod upstream_tls;

@@ -1,5 +1,6 @@
 //! Addresses that are bound twice, and the names of those who bind them.
 
+use crate::config::ListenAddress;
 use crate::config::embedded_backend::EmbeddedBackendEntry;
 use crate::config::file::File;
 use crate::config::reader::Reader;
@@ -11,17 +12,17 @@ pub(super) fn listeners(file: &File, reader: &mut Reader<'_>) {
         Entry::Given(place, entry) => Some((place, entry)),
         Entry::Absent | Entry::Refused(_) => None,
     });
-    let mut earlier: Vec<(SocketAddr, String)> = Vec::new();
+    let mut earlier: Vec<(&ListenAddress, String)> = Vec::new();
     for (place, entry) in entries {
         let (address, name) = (entry.address(), entry.name());
         let address_place = entry.address.place.as_ref().unwrap_or(place);
         let name_place = entry.name.as_ref().and_then(|name| name.place.as_ref());
-        if let Some((_, other)) = earlier.iter().find(|(other, _)| collide(*other, address)) {
+        if let Some((_, other)) = earlier.iter().find(|(other, _)| are_one(other, address)) {
             reader.fault_at(
                 address_place,
                 format!(
                     "the listener {other:?} has this address already; \
-choose another port, or remove one of them"
+choose another, or remove one of them"
                 ),
             );
         } else if earlier.iter().any(|(_, other)| *other == name) {
@@ -33,6 +34,14 @@ choose another port, or remove one of them"
             );
         }
         earlier.push((address, name));
+    }
+}
+
+/// Whether both cannot be listened on at once.
+fn are_one(one: &ListenAddress, other: &ListenAddress) -> bool {
+    match (one, other) {
+        (ListenAddress::Socket(one), ListenAddress::Socket(other)) => collide(*one, *other),
+        _ => one == other,
     }
 }
 
@@ -52,13 +61,16 @@ pub(super) fn embedded_backends(file: &File, reader: &mut Reader<'_>) {
         .0
         .iter()
         .filter_map(|entry| match entry {
-            Entry::Given(_, entry) => Some(entry.address()),
+            Entry::Given(_, entry) => match entry.address() {
+                ListenAddress::Socket(address) => Some(*address),
+                ListenAddress::Unix(_) => None,
+            },
             Entry::Absent | Entry::Refused(_) => None,
         })
         .collect();
     let mut earlier: Vec<&EmbeddedBackendEntry> = Vec::new();
     for entry in &file.embedded_backends {
-        let address = entry.address.value.address;
+        let address = entry.address.value;
         if let Some(place) = &entry.address.place {
             if listeners.iter().any(|listener| collide(*listener, address)) {
                 reader.fault_at(
@@ -67,7 +79,7 @@ pub(super) fn embedded_backends(file: &File, reader: &mut Reader<'_>) {
                 );
             } else if earlier
                 .iter()
-                .any(|other| collide(other.address.value.address, address))
+                .any(|other| collide(other.address.value, address))
             {
                 reader.fault_at(
                     place,

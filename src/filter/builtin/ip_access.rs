@@ -57,7 +57,9 @@ impl IpAccess {
 
 impl Filter for IpAccess {
     fn request(&self, _: &mut RequestHead<'_>, facts: &Facts<'_>) -> Verdict {
-        if self.lets_in(facts.client()) {
+        // Whoever has no address is in no network.
+        let client = facts.client();
+        if client.map_or(self.others, |client| self.lets_in(client)) {
             Verdict::Pass
         } else {
             Answer::denied(Denial::Forbidden).into()

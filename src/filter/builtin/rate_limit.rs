@@ -18,6 +18,7 @@ mod tests;
 
 use crate::config::{self, LimitKey};
 use crate::filter::{Answer, Denial, Facts, Filter, Name, RequestHead, ResponseHead, Verdict};
+use crate::semantics::end::UNIX;
 use crate::template::{Template, Values, Variable};
 use http::{HeaderValue, StatusCode};
 use limit::{Limit, Ticks};
@@ -81,9 +82,11 @@ impl RateLimit {
     /// The bucket that a request belongs to; none when it is not counted.
     fn key(&self, facts: &Facts<'_>) -> Option<Key> {
         match &self.key {
-            LimitKey::Client => Some(match counted_as(facts.client()) {
-                IpAddr::V4(address) => self.table.key(&address.octets()),
-                IpAddr::V6(address) => self.table.key(&address.octets()),
+            LimitKey::Client => Some(match facts.client().map(counted_as) {
+                Some(IpAddr::V4(address)) => self.table.key(&address.octets()),
+                Some(IpAddr::V6(address)) => self.table.key(&address.octets()),
+                // All of them together: nobody can tell them apart.
+                None => self.table.key(UNIX.as_bytes()),
             }),
             LimitKey::Text(template) => {
                 let text = render(template, facts);
@@ -189,6 +192,9 @@ impl Values for Counted<'_> {
             Variable::ClientAddress => self.0.client(),
             Variable::PeerAddress => self.0.record().peer,
             other => return self.0.append(other, out),
+        };
+        let Some(address) = address else {
+            return out.extend_from_slice(UNIX.as_bytes());
         };
         // Writing to a Vec does not fail.
         let _ = write!(out, "{}", counted_as(address));

@@ -178,7 +178,7 @@ impl Hostile {
             request_id: &self.text,
             route: Some(&self.text),
             error: Some(&self.text),
-            client: self.client,
+            client: Some(self.client),
             ..self.example.record()
         }
     }

@@ -19,7 +19,9 @@ fn trusted() -> TrustedProxies {
 fn found_in_both(peer: &str, x_forwarded_for: &[&str], forwarded: &[&str]) -> String {
     let x_forwarded_for = x_forwarded_for.iter().map(|line| line.as_bytes());
     let forwarded = forwarded.iter().map(|line| line.as_bytes());
-    find(address(peer), x_forwarded_for, forwarded, &trusted()).to_string()
+    find(Some(address(peer)), x_forwarded_for, forwarded, &trusted())
+        .unwrap()
+        .to_string()
 }
 
 fn found(x_forwarded_for: &[&str]) -> String {

@@ -55,8 +55,19 @@ pub(super) fn address_value(address: IpAddr) -> Option<HeaderValue> {
     HeaderValue::from_bytes(address_text(address, &mut buffer)).ok()
 }
 
-/// The same as text in the caller's buffer.
-pub(super) fn address_text(address: IpAddr, buffer: &mut AddressBuffer) -> &[u8] {
+/// What a client without an address is called.
+pub(super) const UNKNOWN: &str = "unknown";
+
+/// An entry of a list, in the caller's buffer.
+pub(super) fn node_text(address: Option<IpAddr>, buffer: &mut AddressBuffer) -> &[u8] {
+    match address {
+        Some(address) => address_text(address, buffer),
+        None => UNKNOWN.as_bytes(),
+    }
+}
+
+/// An address as text in the caller's buffer.
+fn address_text(address: IpAddr, buffer: &mut AddressBuffer) -> &[u8] {
     let mut cursor = Cursor::new(&mut buffer[..]);
     let written = write!(cursor, "{}", address.to_canonical());
     let length = usize::try_from(cursor.position()).unwrap_or(0);
@@ -69,16 +80,16 @@ pub(super) fn address_text(address: IpAddr, buffer: &mut AddressBuffer) -> &[u8]
 /// Room for the longest IPv6 text, 45 bytes.
 pub(super) type AddressBuffer = [u8; 48];
 
-/// What [`address_text`] is given.
+/// What [`node_text`] is given.
 pub(super) const EMPTY_BUFFER: AddressBuffer = [0; 48];
 
 /// `for=…;host=…;proto=…` about the peer.
 pub(super) fn forwarded_element(facts: &Facts<'_>) -> Vec<u8> {
     let mut buffer = EMPTY_BUFFER;
-    let address = address_text(facts.peer, &mut buffer);
+    let address = node_text(facts.peer, &mut buffer);
     let mut element = Vec::with_capacity(64 + facts.host.len());
     element.extend_from_slice(b"for=");
-    if facts.peer.to_canonical().is_ipv4() {
+    if facts.peer.is_none_or(|peer| peer.to_canonical().is_ipv4()) {
         element.extend_from_slice(address);
     } else {
         element.extend_from_slice(b"\"[");

@@ -1,30 +1,30 @@
 //! A connection over TLS, as the rest of the server sees it.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustls::{ProtocolVersion, ServerConnection};
-use tokio::net::TcpStream;
 
 use super::terminator::HTTP2;
 use crate::observe::record::Tls;
 use crate::proxy::connection::TlsFacts;
 use crate::server::connection::Socket;
 use crate::server::protocol::Agreed;
+use crate::server::socket::ClientSocket;
 use crate::tls::{Chooser, distinguished_name};
 
 /// TLS over a client's socket.
-pub(crate) type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
+pub(crate) type TlsStream = tokio_rustls::server::TlsStream<ClientSocket>;
 
 impl Socket for TlsStream {
     /// TLS ends in order with a `close_notify` (RFC 8446 §6.1), which is never sent then; the reset is for clients that do not mind.
     fn abort_on_drop(&self) -> io::Result<()> {
-        self.get_ref().0.set_zero_linger()
+        self.get_ref().0.abort_on_drop()
     }
 
     fn duplicate(&self) -> io::Result<OwnedFd> {
-        self.get_ref().0.as_fd().try_clone_to_owned()
+        self.get_ref().0.duplicate()
     }
 }
 

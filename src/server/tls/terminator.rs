@@ -11,11 +11,11 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, ServerConfig, version};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::{TlsStream, unwilling};
 use crate::config::{ClientAuth, ClientAuthorities, ListenerTls, Protocols, TlsVersion};
+use crate::server::socket::ClientSocket;
 use crate::tls::Chooser;
 
 /// So many sessions of TLS 1.2 clients without tickets are kept.
@@ -84,7 +84,7 @@ impl Terminator {
     /// The client does not want to, or may not.
     pub(crate) async fn accept(
         &self,
-        client: TcpStream,
+        client: ClientSocket,
     ) -> Result<(TlsStream, Arc<Chooser>), NoTls> {
         let (acceptor, chooser) = {
             let current = self.current.load();
@@ -104,7 +104,7 @@ pub(crate) enum NoTls {
     /// The handshake failed.
     Failed(io::Error),
     /// The client speaks HTTP in the clear, and nothing of that was read.
-    InTheClear(TcpStream),
+    InTheClear(ClientSocket),
 }
 
 impl From<io::Error> for NoTls {

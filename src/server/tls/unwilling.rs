@@ -5,12 +5,12 @@ use std::io;
 use http::StatusCode;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::proxy::turned_away::{Asked, Origin, Reason, Reporter};
 use crate::semantics::request_line;
 use crate::server::http1::LINGER;
+use crate::server::socket::ClientSocket;
 
 /// What of a plain request is read before it is answered, so that closing does not reset the connection.
 const HEAD: usize = 4 * 1024;
@@ -19,14 +19,14 @@ const HEAD: usize = 4 * 1024;
 ///
 /// # Errors
 /// The client is gone.
-pub(super) async fn speaks_http(client: &TcpStream) -> io::Result<bool> {
+pub(super) async fn speaks_http(client: &ClientSocket) -> io::Result<bool> {
     let mut first = [0];
     let seen = client.peek(&mut first).await?;
     Ok(seen == 1 && first.iter().all(u8::is_ascii_uppercase))
 }
 
 /// Tells a client that speaks HTTP in the clear what it should do.
-pub(crate) async fn refuse_http(reporter: &Reporter, origin: Origin<'_>, mut client: TcpStream) {
+pub(crate) async fn refuse_http(reporter: &Reporter, origin: Origin<'_>, mut client: ClientSocket) {
     let mut head = [0; HEAD];
     let why = Reason::InTheClear;
     let (answer, sent) = reporter.answer(StatusCode::BAD_REQUEST, why.sentence());

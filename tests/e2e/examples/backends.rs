@@ -38,12 +38,20 @@ fn apps_are_reached_by_their_paths(example: Example) {
     let apps = ["app1", "app2"].map(HelloBackend::start);
     let sockets = apps.each_ref().map(|app| UnixSocket::to(app.address()));
     let proxy = example
+        .with("unix:/run/web.sock", "unix:web.sock")
         .with("unix:/run/app1.sock", sockets[0].address())
         .with("unix:/run/app2.sock", sockets[1].address())
         .start();
     let mut turns = [(); 3].map(|()| proxy.get("/").hostname());
     turns.sort();
     assert_eq!(turns, ["app1", "app2", "app2"]);
+    let mut client = Client::connect_unix(&proxy.path("web.sock"));
+    let told = "GET /headers HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n";
+    let received = client.ask(told).received();
+    let real = received
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("x-real-ip"));
+    assert_eq!(real.unwrap().1, "192.0.2.7");
     let checked = format!("backend {} is up", sockets[0].address());
     proxy
         .stderr

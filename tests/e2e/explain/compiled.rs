@@ -136,7 +136,7 @@ fn agrees(oracle: &Oracle, sent: &Sent, what: &str) {
     let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
     let explained = oracle.explain(&Question {
         head: sent.head.clone().into_bytes(),
-        peer,
+        peer: peer.into(),
         port: Some(80),
         is_tls: None,
     });
@@ -155,10 +155,11 @@ fn agrees(oracle: &Oracle, sent: &Sent, what: &str) {
         route.map(|route| route.label.clone()),
         "{what}"
     );
-    let sender = Sender::of(peer.ip(), &head.headers, &snapshot.trusted_proxies);
-    assert_eq!(explained.client, Some(sender.client), "{what}");
+    let sender = Sender::of(Some(peer.ip()), &head.headers, &snapshot.trusted_proxies);
+    let client = sender.client.unwrap();
+    assert_eq!(explained.client, Some(client.to_string()), "{what}");
     let mut edited = RequestHead::new(&head);
-    let verdict = example::with_facts_of(&head, sender.client, |facts: &Facts<'_>| {
+    let verdict = example::with_facts_of(&head, client, |facts: &Facts<'_>| {
         let chain = snapshot.chain("public", found);
         let mut passage = Passage::default();
         oracle

@@ -135,7 +135,7 @@ fn what_is_explained_is_what_a_running_proxy_does_for_more_than_20_000_requests(
             let (peer, answer) = client.ask(&sent);
             let explained = oracle.explain(&Question {
                 head: sent.head.clone().into_bytes(),
-                peer,
+                peer: peer.into(),
                 port: Some(address.port()),
                 is_tls: None,
             });

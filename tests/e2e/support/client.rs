@@ -2,6 +2,9 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
@@ -46,6 +49,15 @@ impl Client {
         socket.bind(&SocketAddr::new(own, 0).into()).unwrap();
         socket.connect(&address.into()).unwrap();
         let socket = patient(socket.into()).unwrap();
+        Self::over(socket.try_clone().unwrap(), socket)
+    }
+
+    /// One on a Unix socket, which to the standard library is a socket like any other.
+    pub(crate) fn connect_unix(path: &Path) -> Self {
+        let socket = OwnedFd::from(UnixStream::connect(path).unwrap());
+        let socket = TcpStream::from(socket);
+        socket.set_read_timeout(Some(patience())).unwrap();
+        socket.set_write_timeout(Some(patience())).unwrap();
         Self::over(socket.try_clone().unwrap(), socket)
     }
 

@@ -32,7 +32,7 @@ pub(crate) use load::Load;
 pub(crate) use proxy::{Proxy, evenkeel, example, in_front_of, output_of, upstream_of, write_file};
 pub(crate) use tls::{Authority, Certificate, expired};
 pub(crate) use tls_client::TlsClient;
-pub(crate) use unix_socket::UnixSocket;
+pub(crate) use unix_socket::{UnixSocket, port_to};
 pub(crate) use unwilling::{FullBackend, RefusingBackend};
 
 use std::time::Duration;

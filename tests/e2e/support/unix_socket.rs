@@ -1,7 +1,7 @@
 //! A Unix socket in a folder of its own, in front of a backend that listens on a port.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,16 +67,32 @@ impl Drop for UnixSocket {
     }
 }
 
+/// A port from which every connection is passed on to this Unix socket, for clients that know ports only.
+pub(crate) fn port_to(socket: &Path) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let socket = socket.to_owned();
+    // It ends with the test's process.
+    thread::spawn(move || {
+        while let Ok((client, _)) = listener.accept() {
+            if let Ok(server) = UnixStream::connect(&socket) {
+                pass_on(server, client);
+            }
+        }
+    });
+    address
+}
+
 /// In both directions, until either side has no more to say.
-fn pass_on(client: UnixStream, backend: TcpStream) {
-    let (mut from, mut to) = (client.try_clone().unwrap(), backend.try_clone().unwrap());
+fn pass_on(unix: UnixStream, tcp: TcpStream) {
+    let (mut from, mut to) = (unix.try_clone().unwrap(), tcp.try_clone().unwrap());
     thread::spawn(move || {
         let _ = io::copy(&mut from, &mut to);
         let _ = to.shutdown(Shutdown::Write);
     });
-    let (mut from, mut to) = (backend, client);
+    let (mut from, mut to) = (tcp, unix);
     thread::spawn(move || {
         let _ = io::copy(&mut from, &mut to);
-        let _ = to.shutdown(Shutdown::Both);
+        let _ = to.shutdown(Shutdown::Write);
     });
 }
