@@ -2,7 +2,7 @@
 # by hand. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run test check compose-test interop bench-idle
+.PHONY: help deps run test check compose-test interop bench-idle fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,3 +37,6 @@ bench-idle: deps ## What an idle connection costs in memory, in the clear and ov
 
 interop: deps ## Evenkeel between clients and backends that nobody here wrote: curl, openssl, h2load, nginx, FastAPI, gRPC and more
 	bash tests/interop/run.sh
+
+fuzz: deps ## Each fuzzer for FUZZ_SECONDS (10); needs a C++ compiler
+	sh fuzz/run.sh
