@@ -58,13 +58,14 @@ impl HttpProxy {
         }
     }
 
-    /// Serves one request. The connection, if it can be used again.
-    pub(crate) async fn serve(
-        &self,
+    /// Serves one request. The connection, if it can be used again. It hands on the engine's future as it is: one around it would copy the
+    /// session, which is large, once more.
+    pub(crate) fn serve<'a>(
+        &'a self,
         session: ServerSession,
-        stopping: &ShutdownWatch,
-    ) -> Option<ReusedHttpStream> {
-        self.engine.process_new_http(session, stopping).await
+        stopping: &'a ShutdownWatch,
+    ) -> impl Future<Output = Option<ReusedHttpStream>> + Send + 'a {
+        self.engine.process_new_http(session, stopping)
     }
 
     /// Reports what never gets to the engine.

@@ -11,6 +11,7 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -119,8 +120,9 @@ impl<S: Socket> Connection<S> {
         if self.peer_has_closed {
             return Poll::Ready(Ok(false));
         }
-        let mut buffer = [0u8; 4096];
-        let mut read = ReadBuf::new(&mut buffer);
+        // Not filled with zeros first: it is done three times for each request, and took an eighth of all instructions.
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut read = ReadBuf::uninit(&mut buffer);
         ready!(Pin::new(&mut self.socket).poll_read(context, &mut read))?;
         if read.filled().is_empty() {
             self.peer_has_closed = true;

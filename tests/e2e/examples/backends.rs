@@ -20,6 +20,7 @@ examples! {
     calls_go_to_servers_that_are_well = "grpc.yaml",
     apps_are_reached_by_their_paths = "unix-sockets.yaml",
     who_the_client_is_crosses_from_hop_to_hop = "proxy-protocol.yaml",
+    events_come_one_by_one_and_websockets_are_let_in = "websockets-and-events.yaml",
 }
 
 /// The app waits for 192.0.2.1 and its port, in binary, before anything else.
@@ -32,6 +33,36 @@ fn who_the_client_is_crosses_from_hop_to_hop(example: Example) {
     let mut client = Client::connect(proxy.address());
     client.send("PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n");
     assert_eq!(client.ask(get("/")).text(), "fine");
+}
+
+/// The answer goes on while its first event is there already.
+fn events_come_one_by_one_and_websockets_are_let_in(example: Example) {
+    let app = Backend::start(|conversation| {
+        let asked = conversation.request();
+        if asked.is_some_and(|request| request.target() == "/events") {
+            conversation.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+            conversation.send("data: 1\n\n");
+            conversation.wait_for_close();
+        } else {
+            conversation.send("HTTP/1.1 101 Switching Protocols\r\n");
+            conversation.send("Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nwelcome");
+            conversation.wait_for(b"hello");
+            conversation.send("hello yourself");
+        }
+    });
+    let proxy = example.with("10.0.0.1:8000", app.address()).start();
+    let mut client = Client::connect(proxy.address());
+    client.send("GET /events HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: gzip\r\n\r\n");
+    client.wait_for(b"data: 1");
+
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    let mut client = Client::connect(proxy.address());
+    let request = format!("GET /chat HTTP/1.1\r\nHost: a.test\r\n{upgrade}\r\n");
+    assert_eq!(client.ask(request).status, 101);
+    client.wait_for(b"welcome");
+    client.send("hello");
+    client.wait_for(b"hello yourself");
 }
 
 fn apps_are_reached_by_their_paths(example: Example) {
