@@ -38,5 +38,8 @@ bench-idle: deps ## What an idle connection costs in memory, in the clear and ov
 interop: deps ## Evenkeel between clients and backends that nobody here wrote: curl, openssl, h2load, nginx, FastAPI, gRPC and more
 	bash tests/interop/run.sh
 
+pgo: deps ## target/pgo/evenkeel: the program, built with what was seen of it at work
+	bash scripts/pgo.sh
+
 fuzz: deps ## Each fuzzer for FUZZ_SECONDS (10); needs a C++ compiler
 	sh fuzz/run.sh

@@ -8,11 +8,10 @@
 //! It does not parse: [`super::http1`] reads heads and says how long the message is.
 
 use std::any::Any;
-use std::fmt::Debug;
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -26,10 +25,10 @@ use pingora_core::protocols::{
     TimingDigest, UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::clients::Counted;
+use super::socket::Socket;
 use crate::proxy::connection::{BodyMalformed, ConnectionFacts, NothingTaken};
 use crate::semantics::framing::RequestBody;
 
@@ -324,33 +323,6 @@ impl<S: Socket> AsyncWrite for Connection<S> {
         }
         ready!(self.poll_write_out(context))?;
         Pin::new(&mut self.socket).poll_shutdown(context)
-    }
-}
-
-/// What a connection can be made of.
-pub(crate) trait Socket:
-    AsyncRead + AsyncWrite + Debug + Unpin + Send + Sync + 'static
-{
-    /// Makes the end of the connection, when it is dropped, one that no client can take for the end of an answer.
-    ///
-    /// # Errors
-    /// The connection is gone already.
-    fn abort_on_drop(&self) -> io::Result<()>;
-
-    /// Another descriptor of the socket, to be told of the connection's end.
-    ///
-    /// # Errors
-    /// The limit of open files is reached.
-    fn duplicate(&self) -> io::Result<OwnedFd>;
-}
-
-impl Socket for TcpStream {
-    fn abort_on_drop(&self) -> io::Result<()> {
-        self.set_zero_linger()
-    }
-
-    fn duplicate(&self) -> io::Result<OwnedFd> {
-        self.as_fd().try_clone_to_owned()
     }
 }
 

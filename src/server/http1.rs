@@ -16,7 +16,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::proxy::HttpProxy;
 use crate::proxy::turned_away::{Asked, Reason, Sent};
 use crate::semantics::{framing, head, request_line};
-use crate::server::connection::{Connection, Socket};
+use crate::server::connection::Connection;
+use crate::server::socket::Socket;
 
 /// What Pingora is told of the time between two requests, in seconds; it is kept here.
 const KEEPALIVE: u64 = 60;

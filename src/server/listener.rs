@@ -13,12 +13,12 @@ use pingora_core::server::ShutdownWatch;
 use tokio::time::{Instant, timeout};
 
 use super::clients::{Counted, TooMany};
-use super::connection::{Connection, Socket};
+use super::connection::Connection;
 use super::connections::Connections;
 use super::introduction::{Introduced, Unknown, introduce};
 use super::protocol::{self, Agreed, Serving};
 use super::room::{Room, Seat};
-use super::socket::{ClientSocket, Listening};
+use super::socket::{ClientSocket, Listening, Socket};
 use super::tls::{self, NoTls, Terminator, TlsStream};
 use crate::config::{Protocols, ProxyProtocol};
 use crate::proxy::HttpProxy;

@@ -11,9 +11,10 @@ use futures::future::BoxFuture;
 use pingora_core::server::ShutdownWatch;
 use tokio::time::{Instant, timeout};
 
-use super::connection::{Connection, Socket};
+use super::connection::Connection;
 use super::http1::{self, begins};
 use super::http2;
+use super::socket::Socket;
 use crate::config::Protocols;
 use crate::proxy::HttpProxy;
 use crate::proxy::turned_away::Reason;

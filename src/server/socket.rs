@@ -1,5 +1,6 @@
 //! Sockets of clients, and those that they connect to: of TCP or on a path.
 
+use std::fmt::Debug;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::pin::Pin;
@@ -10,8 +11,24 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::bind::{Bound, SocketFile};
-use super::connection::Socket;
 use crate::semantics::end::End;
+
+/// What a connection can be made of.
+pub(crate) trait Socket:
+    AsyncRead + AsyncWrite + Debug + Unpin + Send + Sync + 'static
+{
+    /// Makes the end of the connection, when it is dropped, one that no client can take for the end of an answer.
+    ///
+    /// # Errors
+    /// The connection is gone already.
+    fn abort_on_drop(&self) -> io::Result<()>;
+
+    /// Another descriptor of the socket, to be told of the connection's end.
+    ///
+    /// # Errors
+    /// The limit of open files is reached.
+    fn duplicate(&self) -> io::Result<OwnedFd>;
+}
 
 /// What clients connect to.
 #[derive(Debug)]

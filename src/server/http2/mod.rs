@@ -33,8 +33,9 @@ use tokio::time::{sleep, timeout};
 
 use self::patience::Patience;
 use self::stream::Stream;
-use super::connection::{Connection, Socket};
+use super::connection::Connection;
 use super::http1::{LINGER, begins};
+use super::socket::Socket;
 use crate::proxy::connection::ConnectionFacts;
 use crate::proxy::turned_away::{self, Asked, Reporter, Sent};
 use crate::proxy::{HttpProxy, reply};

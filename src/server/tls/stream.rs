@@ -9,9 +9,9 @@ use rustls::{ProtocolVersion, ServerConnection};
 use super::terminator::HTTP2;
 use crate::observe::record::Tls;
 use crate::proxy::connection::TlsFacts;
-use crate::server::connection::Socket;
 use crate::server::protocol::Agreed;
 use crate::server::socket::ClientSocket;
+use crate::server::socket::Socket;
 use crate::tls::{Chooser, distinguished_name};
 
 /// TLS over a client's socket.
