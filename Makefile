@@ -2,7 +2,7 @@
 # by hand. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run test check compose-test interop bench-idle fuzz
+.PHONY: help deps run test check compose-test interop bench bench-idle fuzz pgo
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,12 @@ check: deps ## Formatting, lints, documentation; licences and shell scripts wher
 
 compose-test: ## The Docker Compose example on a real engine; as root on Debian it brings its own
 	bash tests/compose/run.sh
+
+# ONLY=small,tls AGAINST=evenkeel,nginx ROUNDS=3 SECONDS=2 WORKERS=1 choose a part; RECORD=yes writes docs/performance.md.
+bench: deps ## Evenkeel beside stock Pingora, nginx, HAProxy, Envoy and Caddy: CPU time for a request, latencies, memory; 20 minutes
+	bash scripts/bench_tools.sh
+	cargo build --release --example stock_pingora
+	cargo bench --bench compare
 
 bench-idle: deps ## What an idle connection costs in memory, in the clear and over TLS
 	cargo bench --bench idle

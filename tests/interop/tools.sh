@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The tools of the suites, from where a machine that has none of them can get them: PyPI, into a virtual environment, and Debian's
-# archive, unpacked and not installed. All of it stays under target/interop.
+# archive, unpacked and not installed. All of it stays under `work`: target/interop, or target/bench/tools for scripts/bench_tools.sh.
 #
 # To be sourced, after `work` (a folder that stays), `here`, `scratch` and scripts/http_checks.sh.
 
