@@ -33,14 +33,15 @@ pub trait ResponseBody: fmt::Debug + Send + Sync {
 /// What sees a body, and the filter that it belongs to.
 pub struct Attached<B: ?Sized> {
     about: Arc<About>,
-    body: Box<B>,
+    /// `None` only while it is dropped.
+    body: Option<Box<B>>,
 }
 
 impl<B: ?Sized> Attached<B> {
     pub(super) fn new(about: &Arc<About>, body: Box<B>) -> Self {
         Attached {
             about: Arc::clone(about),
-            body,
+            body: Some(body),
         }
     }
 
@@ -49,8 +50,20 @@ impl<B: ?Sized> Attached<B> {
     /// # Errors
     /// It panicked.
     pub fn call<T>(&mut self, call: impl FnOnce(&mut B) -> T) -> Result<T, Broken> {
-        let body = &mut *self.body;
-        self.about.guard(|| call(body))
+        let body = &mut self.body;
+        self.about
+            .guard(|| call(body.as_deref_mut().expect("there until it is dropped")))
+    }
+}
+
+/// A panic here would go up through whatever drops the request, and the client's connection would be neither served nor closed: what a
+/// function was about to return is forgotten when one of its variables panics at its end.
+impl<B: ?Sized> Drop for Attached<B> {
+    fn drop(&mut self) {
+        let body = self.body.take();
+        if let Err(broken) = self.about.guard(|| drop(body)) {
+            log::error!("{broken}, at the end of its request");
+        }
     }
 }
 

@@ -7,7 +7,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::support::{Answer, Backend, Client, Proxy, ask, example, get_with, ok, output_of};
+use crate::support::{
+    Answer, Backend, Client, Http2Client, Proxy, ask, eventually, example, get_with, ok, output_of,
+    request,
+};
 
 const TENANT: &str = include_str!("../../examples/tenant.yaml");
 
@@ -228,6 +231,33 @@ fn a_panic_over_the_answer_s_body_breaks_the_answer_off() {
         .is_ok_and(|answer| answer.status == 200 && answer.is_complete);
     assert!(!is_whole, "a broken answer must not look complete");
     assert_is_our_500(&proxy.get("/ours"));
+}
+
+/// Seen failing without the guard around the drop: the first connection is neither served nor closed, nor is its socket ever.
+#[test]
+fn a_panic_at_the_very_end_of_a_request_costs_nobody_anything() {
+    const BAD: &str = "POST /bad HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody";
+    let backend = echo();
+    let address = backend.address();
+    let configuration = format!(
+        "listeners: [{{ address: 127.0.0.1:0 }}]\n\
+         upstreams: {{ web: {{ backends: [{{ address: {address}, max_requests: 1 }}] }} }}\n\
+         routes:\n  - {{ upstream: web, match: {{ path: /bad }}, filters: [panics_last: {{}}, panics_last: {{}}] }}\n  - upstream: web\n"
+    );
+    let proxy = Proxy::start_command(example("unruly"), &configuration);
+    let mut http1 = Client::connect(proxy.address());
+    let mut http2 = Http2Client::connect(proxy.address());
+    for _ in 0..3 {
+        assert_eq!(http1.ask(BAD).status, 200);
+        assert_eq!(http2.ask(request("POST", "/bad"), "body").status, 200);
+    }
+    eventually("all have panicked", || {
+        let lines = proxy.stderr.all();
+        let panicked =
+            |line: &&String| line.ends_with("at the very end, at the end of its request");
+        lines.iter().filter(panicked).count() == 12
+    });
+    assert_eq!(proxy.get("/").status, 200);
 }
 
 #[test]

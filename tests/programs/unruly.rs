@@ -182,6 +182,32 @@ impl ResponseBody for Louder {
     }
 }
 
+/// Panics where nobody looks: when what it left with the request is dropped.
+#[derive(Debug, Deserialize)]
+struct PanicsLast {}
+
+impl Filter for PanicsLast {
+    fn request(&self, request: &mut RequestHead<'_>, _: &Facts<'_>) -> Verdict {
+        request.watch_body(Box::new(Bomb));
+        Verdict::Pass
+    }
+}
+
+#[derive(Debug)]
+struct Bomb;
+
+impl RequestBody for Bomb {
+    fn piece(&mut self, _: &[u8], _: bool) -> Result<(), Box<Answer>> {
+        Ok(())
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("this filter panics at the very end");
+    }
+}
+
 /// Sets and removes what Evenkeel sets itself.
 #[derive(Debug, Deserialize)]
 struct LastWord {}
@@ -231,6 +257,7 @@ fn main() -> ExitCode {
     Evenkeel::builder()
         .filter("panics", as_it_is::<Panics>)
         .async_filter("panics_later", as_it_is::<PanicsLater>)
+        .filter("panics_last", as_it_is::<PanicsLast>)
         .async_filter("waits", as_it_is::<Waits>)
         .filter("mark", as_it_is::<Mark>)
         .filter("shout", as_it_is::<Shout>)
