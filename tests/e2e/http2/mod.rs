@@ -1,7 +1,8 @@
 //! HTTP/2 towards clients: which version is spoken (`protocols`), what becomes of requests (`requests`), of answers that fail (`broken`), and
-//! what a client cannot do to the others (`limits`, `floods`).
+//! what a client cannot do to the others (`limits`, `floods`). `conformance` is about the frames themselves.
 
 mod broken;
+mod conformance;
 mod floods;
 mod limits;
 mod protocols;
