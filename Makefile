@@ -2,7 +2,7 @@
 # by hand. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run test check compose-test interop bench bench-idle fuzz pgo
+.PHONY: help deps run test check compose-test interop soak bench bench-idle fuzz pgo
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ check: deps ## Formatting, lints, documentation; licences and shell scripts wher
 
 compose-test: ## The Docker Compose example on a real engine; as root on Debian it brings its own
 	bash tests/compose/run.sh
+
+# CHAOS_SEED says what happens when; the seed of a run is its first line.
+soak: deps ## What `make test` has for seconds, for SOAK_MINUTES (60): backends that fail, clients that vanish, reloads, and nothing may go wrong
+	SOAK_MINUTES=$${SOAK_MINUTES:-60} cargo test --test e2e chaos::whatever -- --nocapture
 
 # ONLY=small,tls AGAINST=evenkeel,nginx ROUNDS=3 SECONDS=2 WORKERS=1 choose a part; RECORD=yes writes docs/performance.md.
 bench: deps ## Evenkeel beside stock Pingora, nginx, HAProxy, Envoy and Caddy: CPU time for a request, latencies, memory; 20 minutes

@@ -7,6 +7,7 @@ mod access_log;
 mod actions;
 mod balancing;
 mod basic_auth;
+mod chaos;
 mod client_tls;
 mod command_line;
 mod compress;
