@@ -236,12 +236,13 @@ fn a_panic_over_the_answer_s_body_breaks_the_answer_off() {
 /// Seen failing without the guard around the drop: the first connection is neither served nor closed, nor is its socket ever.
 #[test]
 fn a_panic_at_the_very_end_of_a_request_costs_nobody_anything() {
+    // A client has its answer a moment before the backend has room again: whoever comes then waits for it.
     const BAD: &str = "POST /bad HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody";
     let backend = echo();
     let address = backend.address();
     let configuration = format!(
         "listeners: [{{ address: 127.0.0.1:0 }}]\n\
-         upstreams: {{ web: {{ backends: [{{ address: {address}, max_requests: 1 }}] }} }}\n\
+         upstreams: {{ web: {{ backends: [{{ address: {address}, max_requests: 1 }}], queue: {{ size: 1, timeout: 20s }} }} }}\n\
          routes:\n  - {{ upstream: web, match: {{ path: /bad }}, filters: [panics_last: {{}}, panics_last: {{}}] }}\n  - upstream: web\n"
     );
     let proxy = Proxy::start_command(example("unruly"), &configuration);
