@@ -30,6 +30,7 @@ use tokio::time::{Instant, sleep};
 use self::backend::{ChaosBackend, Mood};
 use self::clients::{Crowd, Place, Tally, all_around};
 use self::plan::{CALM, Event, Plan, STORM};
+use self::process::Line;
 use self::wire::Wire;
 use crate::support::{DnsServer, Proxy, eventually};
 
@@ -42,6 +43,8 @@ const BLOCKING: usize = 3;
 /// From when on a run is long enough for a verdict on its memory, and what it may grow in an hour.
 const LONG: Duration = Duration::from_secs(30 * 60);
 const GROWTH: f64 = 0.01;
+/// Fewer are no line.
+const LEAST_MINUTES: usize = 6;
 
 struct Scene {
     storm: Vec<ChaosBackend>,
@@ -263,29 +266,35 @@ fn report(tally: &Tally, memory: &[(f64, f64)], duration: Duration) {
         "statuses {:?}, {} asked anew after a farewell",
         tally.statuses, tally.farewells
     );
-    for minute in memory.chunk_by(|one, next| minute_of(one) == minute_of(next)) {
-        let (_, level) = process::line(minute);
-        eprintln!(
-            "memory in minute {:.0}: {level:.0} KiB",
-            minute_of(&minute[0])
-        );
+    let lows = lows(memory);
+    eprintln!("memory, at its least in each minute, in KiB: {lows:?}");
+    if lows.len() < LEAST_MINUTES {
+        return;
     }
-    let last = &memory[memory.len() / 2..];
-    let (slope, level) = process::line(last);
-    let growth = slope * 3600.0 / level;
+    let line = Line::through(&lows[lows.len() / 2..]);
+    let by_hour = |slope: f64| slope * 60.0 / line.level;
+    let (growth, error) = (by_hour(line.slope), by_hour(line.error));
     eprintln!(
-        "memory: {:.0} KiB at the start, {level:.0} KiB over the second half, {:+.1} % an hour",
-        memory[0].1,
-        growth * 100.0
+        "over the second half it grows by {:+.2} % an hour, give or take {:.2}",
+        growth * 100.0,
+        error * 100.0
     );
-    // In a short run the noise of a moment would look like much of an hour.
+    // In a shorter run the noise of a minute would look like much of an hour.
     if duration >= LONG {
-        assert!(growth < GROWTH, "it grows by {growth:.3} of itself an hour");
+        let surely = growth - 2.0 * error;
+        assert!(surely < GROWTH, "it grows by {growth:.3} of itself an hour");
     }
 }
 
-fn minute_of((second, _): &(f64, f64)) -> f64 {
-    (second / 60.0).floor()
+/// What is left between bodies that are under way: the least of each minute.
+fn lows(memory: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let minute = |(second, _): &(f64, f64)| (second / 60.0).floor();
+    let minutes = memory.chunk_by(|one, next| minute(one) == minute(next));
+    let least = |samples: &[(f64, f64)]| {
+        let least = samples.iter().map(|(_, memory)| *memory);
+        (minute(&samples[0]), least.fold(f64::INFINITY, f64::min))
+    };
+    minutes.map(least).collect()
 }
 
 fn assert_laws(scene: &Scene, proxy: &Proxy, tally: &Tally) {
