@@ -35,7 +35,7 @@ unpack() {
     for package in "$folder"/*.deb; do
         dpkg-deb --extract "$package" "$folder"
     done
-    found=$(find "$folder/usr" -type f -name "$1" -path '*bin/*' | head -n 1)
+    found=$(find "$folder/usr" ! -type d -name "$1" -path '*bin/*' | head -n 1)
     [ -n "$found" ] || fail "$1 is not in Debian's package $2"
     cat >"$work/bin/$1" <<END
 #!/bin/sh

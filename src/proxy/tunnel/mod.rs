@@ -2,7 +2,7 @@
 //!
 //! Pingora has a tunnel of its own, which is not used. In 0.9.1 it ends at once when the backend's 101 overtakes the end of the request,
 //! which has no body (its issue 946, `proxy_h1.rs`); it ends with the first side that has nothing more to say, whatever the other still
-//! sends; and the timeouts of an exchange go on in it. So Pingora gets to see the exchange of heads only, see [`exchange`], and regards the
+//! sends; and the timeouts of an exchange go on in it. So Pingora gets to see the exchange of heads only, see `exchange`, and regards the
 //! request as over with the 101. The tunnel begins then, and the request is reported when it ends.
 //!
 //! It is driven by whoever reads from the client's connection, which is a type of ours and the owner of the client's socket. While nothing
