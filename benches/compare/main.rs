@@ -55,7 +55,10 @@ fn whole() -> ExitCode {
     };
     let tools = tools::Tools::find();
     let report = run::run(&options, &tools);
-    report.write(&options);
+    println!("the tables and the raw numbers are in target/bench/performance.md and .json");
+    if options.record {
+        report.record();
+    }
     if report.is_void() {
         println!("compare: VOID in parts; the reasons stand below each table");
         return ExitCode::FAILURE;

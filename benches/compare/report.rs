@@ -278,35 +278,41 @@ impl Report {
         self.tables.iter().any(Table::is_void)
     }
 
-    pub(crate) fn write(&self, options: &Options) {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut text = self.heading.clone();
-        for table in &self.tables {
-            let _ = write!(text, "\n{}", table.text());
-        }
-        let samples: Vec<String> = self
+    /// What there is so far, so that a run that is broken off leaves it.
+    pub(crate) fn save(&self) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
+        fs::write(folder.join("performance.md"), self.text()).unwrap();
+        fs::write(folder.join("performance.json"), self.raw()).unwrap();
+    }
+
+    /// The page for readers, below what is written by hand, and the raw numbers beside it.
+    pub(crate) fn record(&self) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+        let page = folder.join("performance.md");
+        let before = fs::read_to_string(&page).unwrap();
+        let (by_hand, _) = before
+            .split_once(MARK)
+            .expect("docs/performance.md has no mark");
+        fs::write(&page, format!("{by_hand}{MARK}\n{}", self.text())).unwrap();
+        fs::write(folder.join("performance.json"), self.raw()).unwrap();
+    }
+
+    fn text(&self) -> String {
+        let tables = self
             .tables
             .iter()
-            .flat_map(|table| &table.samples)
-            .map(|sample| json!(sample).to_string())
-            .collect();
-        let raw = format!(
-            "{{\"run\": {},\n\"samples\": [\n{}\n]}}\n",
-            self.facts,
-            samples.join(",\n")
-        );
-        fs::write(root.join("target/bench/performance.md"), &text).unwrap();
-        fs::write(root.join("target/bench/performance.json"), &raw).unwrap();
-        println!("the tables and the raw numbers are in target/bench/performance.md and .json");
-        if options.record {
-            let page = root.join("docs/performance.md");
-            let before = fs::read_to_string(&page).unwrap();
-            let (by_hand, _) = before
-                .split_once(MARK)
-                .expect("docs/performance.md has no mark");
-            fs::write(&page, format!("{by_hand}{MARK}\n{text}")).unwrap();
-            fs::write(root.join("docs/performance.json"), raw).unwrap();
-        }
+            .map(|table| format!("\n{}", table.text()));
+        self.heading.clone() + &tables.collect::<String>()
+    }
+
+    fn raw(&self) -> String {
+        let samples = self.tables.iter().flat_map(|table| &table.samples);
+        let samples: Vec<String> = samples.map(|sample| json!(sample).to_string()).collect();
+        let samples = samples.join(",\n");
+        format!(
+            "{{\"run\": {},\n\"samples\": [\n{samples}\n]}}\n",
+            self.facts
+        )
     }
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn run(options: &Options, tools: &Tools) -> Report {
             let table = measure(options, tools, scenario, workers);
             println!("{}", table.text());
             report.tables.push(table);
+            report.save();
         }
     }
     report
