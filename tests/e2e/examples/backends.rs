@@ -21,6 +21,7 @@ examples! {
     apps_are_reached_by_their_paths = "unix-sockets.yaml",
     who_the_client_is_crosses_from_hop_to_hop = "proxy-protocol.yaml",
     events_come_one_by_one_and_websockets_are_let_in = "websockets-and-events.yaml",
+    strangers_are_held_to_what_they_may = "limits-and-timeouts.yaml",
 }
 
 /// The app waits for 192.0.2.1 and its port, in binary, before anything else.
@@ -33,6 +34,23 @@ fn who_the_client_is_crosses_from_hop_to_hop(example: Example) {
     let mut client = Client::connect(proxy.address());
     client.send("PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n");
     assert_eq!(client.ask(get("/")).text(), "fine");
+}
+
+fn strangers_are_held_to_what_they_may(example: Example) {
+    let web = HelloBackend::start("web");
+    let proxy = example.with("10.0.0.1:8000", web.address()).start();
+    let long = "a".repeat(5 * 1024);
+    assert_eq!(ask(proxy.address(), get(&format!("/{long}"))).status, 414);
+    let large = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 20000000\r\n\r\n";
+    assert_eq!(ask(proxy.address(), large).status, 413);
+    let mut some = (0..100)
+        .map(|_| Client::connect(proxy.address()))
+        .collect::<Vec<_>>();
+    assert!(
+        some.iter_mut()
+            .all(|client| client.ask(get("/")).status == 200)
+    );
+    assert!(Client::connect(proxy.address()).is_closed());
 }
 
 /// The answer goes on while its first event is there already.
