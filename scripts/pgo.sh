@@ -113,7 +113,7 @@ upstreams:
     health_check: { http: { path: /health }, interval: 1s }
   origin: { backends: ["$origin"] }
 routes:
-  - match: { listener: origin }
+  - match: { listener: origin, path: /large }
     respond: { status: 200, body: "$(head -c 102400 /dev/zero | tr '\0' x)" }
   - match: { path: /large }
     upstream: origin
