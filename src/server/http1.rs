@@ -200,8 +200,8 @@ pub(super) async fn refuse<S: Socket>(
     }
 }
 
-/// Returns when the process begins to stop.
+/// Returns when clients are to leave.
 pub(super) async fn begins(shutdown: &mut ShutdownWatch) {
-    // An error means that the sender is gone: the process is ending.
+    // An error means that the sender is gone, and the listener with it.
     let _ = shutdown.wait_for(|stopping| *stopping).await;
 }

@@ -86,8 +86,11 @@ impl Listener {
     async fn meet(&self, mut client: ClientSocket, peer: End) -> Option<Serving> {
         // What fails here fails because the client is gone already.
         let local = client.begin().ok()?;
+        // Whoever the connection is from, until somebody else is introduced.
+        let mut known = peer;
         let met = async {
             let Introduced { peer, unread } = self.introduce(&mut client, peer).await?;
+            known = peer;
             let ends = Ends {
                 peer,
                 local,
@@ -102,7 +105,7 @@ impl Listener {
         match met {
             Ok(serving) => serving,
             Err(unserved) => {
-                self.turn_away(unserved, peer, local).await;
+                self.turn_away(unserved, known, local).await;
                 None
             }
         }

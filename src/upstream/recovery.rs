@@ -119,6 +119,15 @@ impl Roster {
         self.settle(lineup, index, backend, now);
     }
 
+    /// Begins to keep up with backends that another roster has kept up with until now: what they wait for is known there only. To be called
+    /// by whoever holds the lock, before the lineup is the current one.
+    pub(super) fn take_over(&self, lineup: &Lineup) {
+        let now = self.clock.now();
+        for (index, backend) in lineup.backends.iter().enumerate() {
+            self.settle(lineup, index, backend, now);
+        }
+    }
+
     /// Takes the steps that are due by now, if there are any.
     pub(super) fn keep_up(&self) {
         let due = self.due.load(Ordering::Relaxed);

@@ -146,6 +146,9 @@ impl Roster {
                 lineup.set_health(index, backend.health());
             }
         }
+        if current.is_former {
+            self.take_over(&lineup);
+        }
         self.current.store(Arc::new(lineup));
         self.has_changed.notify_one();
     }

@@ -18,9 +18,14 @@ fn answering(listener: &str, top: &str) -> String {
 
 /// A listener that speaks TLS.
 fn over_tls(authority: &Authority) -> Proxy {
-    let own = authority.issue(&["a.test"]);
     let tls = ", tls: { certificates: [{ cert: own.pem, key: own.key }] }";
-    Proxy::start_with(&answering(tls, ""), |command| {
+    with_certificate(authority, &answering(tls, ""))
+}
+
+/// With the certificate in its folder.
+fn with_certificate(authority: &Authority, configuration: &str) -> Proxy {
+    let own = authority.issue(&["a.test"]);
+    Proxy::start_with(configuration, |command| {
         let folder = command.get_current_dir().unwrap();
         fs::write(folder.join("own.pem"), own.pem()).unwrap();
         fs::write(folder.join("own.key"), own.key_pem()).unwrap();
@@ -206,6 +211,26 @@ fn http_where_tls_is_spoken_has_a_line_with_the_request() {
     assert_is_of(&line, &answer);
     assert_eq!(answer.status, 400);
     assert_eq!(line["request_uri"], "/fine");
+}
+
+#[test]
+fn a_handshake_that_fails_behind_a_proxy_is_told_of_the_client_that_it_speaks_for() {
+    let authority = Authority::new("our authority");
+    let listener =
+        ", proxy_protocol: require, tls: { certificates: [{ cert: own.pem, key: own.key }] }";
+    let top = "trusted_proxies: [127.0.0.0/8]\n";
+    let proxy = with_certificate(&authority, &answering(listener, top));
+    let mut client = Client::connect(proxy.address());
+    client.send("PROXY TCP4 192.0.2.1 192.0.2.2 50000 443\r\n");
+    client.send("\x16\x03\x01\0\x05nonsense");
+    while !client.is_closed() {}
+    let line = line_with_error(&proxy, "tls_handshake_failed");
+    assert_eq!(line["remote_addr"], "192.0.2.1");
+    assert_eq!(line["remote_port"], 50000);
+    proxy.stderr.find("whom it is about", |line| {
+        line.contains("public: 192.0.2.1:50000: no TLS")
+            .then_some(())
+    });
 }
 
 #[test]

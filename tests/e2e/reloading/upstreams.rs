@@ -179,3 +179,35 @@ fn an_ejected_backend_stays_ejected() {
     }
     assert_eq!(failing.requests().len(), asked);
 }
+
+/// Seen failing with a roster that was not told what those it took over are waiting for: the ejection had no end.
+#[test]
+fn an_ejection_and_a_ramp_end_in_their_time_under_the_new_file() {
+    let (fails, told) = std::sync::mpsc::channel();
+    let told = std::sync::Mutex::new(told);
+    let mended = Backend::answering(move |_| match told.lock().unwrap().try_recv() {
+        Ok(()) => "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        Err(_) => ok("mended"),
+    });
+    let good = named("good", 200);
+    let keys = "outlier: { failures: 1, eject: 2s }, slow_start: 1s";
+    let proxy = Proxy::start(&file(&[&mended, &good], keys));
+    fails.send(()).unwrap();
+    eventually("it is ejected", || {
+        proxy.get("/");
+        let lines = proxy.stderr.all();
+        lines.iter().any(|line| line.contains("is ejected"))
+    });
+    proxy.reload(&file(
+        &[&mended, &good],
+        &format!("{keys}, balance: least_requests"),
+    ));
+    eventually("it gets requests again", || {
+        proxy.get("/").text() == "mended"
+    });
+    // A ramp under way when the file is loaded goes on: in the end both have their whole turn.
+    proxy.reload(&file(&[&mended, &good], keys));
+    eventually("it has its whole turn", || {
+        (0..8).filter(|_| proxy.get("/").text() == "mended").count() == 4
+    });
+}
