@@ -126,7 +126,7 @@ fn serve(
     access_log: Arc<AccessLog>,
 ) {
     let threads = threads(config.server.threads);
-    let kept = pools::Room::for_a_start_with(&config);
+    let kept = pools::Capacity::for_a_start_with(&config);
     let mut server = Server::new_with_opt_and_conf(None, pingora_conf(kept, threads));
     let resolver = Arc::new(Resolver::new(config.resolver.clone()));
     let snapshot = Snapshot::new(config.clone(), 1, &clock, &resolver);
@@ -180,7 +180,7 @@ fn threads(configured: Threads) -> usize {
     }
 }
 
-fn pingora_conf(kept: pools::Room, threads: usize) -> ServerConf {
+fn pingora_conf(kept: pools::Capacity, threads: usize) -> ServerConf {
     ServerConf {
         threads,
         // Pingora multiplies it by the number of threads.

@@ -10,9 +10,9 @@ const AT_LEAST: usize = 4_096;
 
 /// How many the process can keep.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Room(pub(super) usize);
+pub(super) struct Capacity(pub(super) usize);
 
-impl Room {
+impl Capacity {
     /// That of a process which starts with this configuration.
     pub(super) fn for_a_start_with(config: &Config) -> Self {
         Self(kept(config).max(AT_LEAST))

@@ -14,7 +14,7 @@ use futures::future::join_all;
 use super::authorities;
 use super::background::{self, Embedded, Keepers};
 use super::front_door::FrontDoor;
-use super::pools::{self, Room};
+use super::pools::{self, Capacity};
 use super::privileges;
 use crate::clock::Clock;
 use crate::config::{self, Checked, Config, Vocabulary};
@@ -43,7 +43,7 @@ pub(super) struct Reload {
     pub(super) access_log: Arc<AccessLog>,
     pub(super) front_door: Arc<FrontDoor>,
     /// How many unused connections to backends there is room for.
-    pub(super) kept: Room,
+    pub(super) kept: Capacity,
 }
 
 impl Reload {

@@ -90,17 +90,20 @@ fn connections_to_a_unix_socket_are_kept_also_when_it_is_reached_through_a_link(
     );
 }
 
-#[test]
-fn connections_to_two_unix_sockets_are_never_mixed_up() {
+/// Two services, the sockets that lead to them, and the proxy, with these keys of the upstream.
+fn in_front_of_two(keys: &str) -> ([HelloBackend; 2], [UnixSocket; 2], Proxy) {
     let hellos = ["a", "b"].map(HelloBackend::start);
     let sockets = hellos
         .each_ref()
         .map(|hello| UnixSocket::to(hello.address()));
     let addresses = sockets.each_ref().map(UnixSocket::address);
-    let proxy = Proxy::start(&file(
-        &addresses.each_ref().map(String::as_str),
-        "retry: off",
-    ));
+    let proxy = Proxy::start(&file(&addresses.each_ref().map(String::as_str), keys));
+    (hellos, sockets, proxy)
+}
+
+#[test]
+fn connections_to_two_unix_sockets_are_never_mixed_up() {
+    let (_hellos, sockets, proxy) = in_front_of_two("retry: off");
     let mut client = Client::connect(proxy.address());
     for _ in 0..5 {
         for name in ["a", "b"] {
@@ -192,15 +195,7 @@ fn a_check_finds_a_unix_socket_down_that_nobody_listens_on_and_up_when_somebody_
 
 #[test]
 fn a_session_stays_on_its_unix_socket() {
-    let hellos = ["a", "b"].map(HelloBackend::start);
-    let sockets = hellos
-        .each_ref()
-        .map(|hello| UnixSocket::to(hello.address()));
-    let addresses = sockets.each_ref().map(UnixSocket::address);
-    let proxy = Proxy::start(&file(
-        &addresses.each_ref().map(String::as_str),
-        "sticky: { cookie: lb }",
-    ));
+    let (_hellos, _sockets, proxy) = in_front_of_two("sticky: { cookie: lb }");
     let first = proxy.get("/");
     let cookie = first.header("set-cookie").unwrap();
     let cookie = cookie.split(';').next().unwrap();

@@ -59,7 +59,7 @@ fn floods() -> Vec<Flood> {
             frame(UNKNOWN, 0, n, &[])
         }),
         ("heads without end", head(1, END_STREAM), |n| {
-            frame(CONTINUATION, 0, 1, &line("x-more", &n.to_string()))
+            frame(CONTINUATION, 0, 1, &line("x-more", n.to_string()))
         }),
         ("empty parts of a head", head(1, END_STREAM), |_| {
             frame(CONTINUATION, 0, 1, &[])

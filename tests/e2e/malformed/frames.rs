@@ -3,38 +3,17 @@
 use std::io::{self, Read};
 
 use super::cases;
+use crate::support::frames::{CONTINUATION, Frame, PREFACE, line};
 
-pub(super) const DATA: u8 = 0;
-pub(super) const HEADERS: u8 = 1;
-pub(super) const RST_STREAM: u8 = 3;
-pub(super) const SETTINGS: u8 = 4;
-pub(super) const GOAWAY: u8 = 7;
-
-pub(super) const END_STREAM: u8 = 1;
-pub(super) const END_HEADERS: u8 = 4;
+pub(super) use crate::support::frames::{
+    DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, frame,
+};
 
 /// Nothing is kept between heads: `SETTINGS_HEADER_TABLE_SIZE` of zero.
 const NO_TABLE: [u8; 6] = [0, 1, 0, 0, 0, 0];
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
 /// The largest payload that every peer takes.
 const LARGEST: usize = 16 * 1024;
-
-/// A frame as it came.
-#[derive(Debug)]
-pub(super) struct Frame {
-    pub(super) kind: u8,
-    pub(super) flags: u8,
-    pub(super) stream: u32,
-    pub(super) payload: Vec<u8>,
-}
-
-pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let stream = stream.to_be_bytes();
-    [&length[1..], &[kind, flags], &stream, payload].concat()
-}
 
 /// What a client says first.
 pub(super) fn client_preface() -> Vec<u8> {
@@ -82,9 +61,9 @@ pub(super) fn message(stream: u32, parts: &str) -> Vec<u8> {
             "DATA" => data.push(cases::bytes(value)),
             "TRAILER" => {
                 let (name, value) = value.split_once(" => ").expect("a field");
-                literal(&cases::bytes(name), &cases::bytes(value), &mut trailer);
+                trailer.extend(line(cases::bytes(name), cases::bytes(value)));
             }
-            _ => literal(&cases::bytes(name), &cases::bytes(value), &mut fields),
+            _ => fields.extend(line(cases::bytes(name), cases::bytes(value))),
         }
     }
     let mut frames = head(stream, &fields, data.is_empty());
@@ -110,7 +89,6 @@ fn repeated(parts: &str) -> String {
 }
 
 fn head(stream: u32, block: &[u8], is_last: bool) -> Vec<u8> {
-    const CONTINUATION: u8 = 9;
     let pieces: Vec<_> = block.chunks(LARGEST).collect();
     let mut frames = Vec::new();
     for (index, piece) in pieces.iter().enumerate() {
@@ -124,28 +102,6 @@ fn head(stream: u32, block: &[u8], is_last: bool) -> Vec<u8> {
         frames.extend(frame(kind, ends | last, stream, piece));
     }
     frames
-}
-
-/// A field as it is, without index and without Huffman's code (RFC 7541 §6.2.2).
-fn literal(name: &[u8], value: &[u8], block: &mut Vec<u8>) {
-    block.push(0);
-    for text in [name, value] {
-        integer(text.len(), block);
-        block.extend_from_slice(text);
-    }
-}
-
-/// An integer with a prefix of seven bits (RFC 7541 §5.1).
-fn integer(value: usize, block: &mut Vec<u8>) {
-    let Some(mut rest) = value.checked_sub(127) else {
-        return block.push(u8::try_from(value).unwrap());
-    };
-    block.push(127);
-    while rest >= 128 {
-        block.push(u8::try_from(rest % 128).unwrap() | 128);
-        rest /= 128;
-    }
-    block.push(u8::try_from(rest).unwrap());
 }
 
 /// The status at the start of a head that was made without a table.

@@ -7,7 +7,6 @@
 mod answer_streams;
 mod answers;
 mod cases;
-mod floods;
 mod frames;
 mod requests;
 mod streams;

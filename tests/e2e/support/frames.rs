@@ -39,11 +39,11 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 }
 
 /// A header line as HPACK spells it without any table (RFC 7541 §6.2.2).
-pub(crate) fn line(name: &str, value: &str) -> Vec<u8> {
+pub(crate) fn line(name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Vec<u8> {
     let mut line = vec![0];
-    for text in [name, value] {
+    for text in [name.as_ref(), value.as_ref()] {
         length(text.len(), &mut line);
-        line.extend(text.as_bytes());
+        line.extend(text);
     }
     line
 }
