@@ -1,6 +1,7 @@
 //! One way through a tunnel.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -89,9 +90,9 @@ impl Way {
         context: &mut Context<'_>,
         from: &mut (impl AsyncRead + Unpin),
     ) -> Poll<io::Result<()>> {
-        // Not kept: who waits holds no buffer.
-        let mut piece = [0; PIECE];
-        let mut piece = ReadBuf::new(&mut piece);
+        // Neither kept nor filled with zeros: who waits holds no buffer, and is asked often.
+        let mut piece = [MaybeUninit::uninit(); PIECE];
+        let mut piece = ReadBuf::uninit(&mut piece);
         ready!(Pin::new(from).poll_read(context, &mut piece))?;
         let piece = piece.filled();
         self.has_ended = piece.is_empty();
