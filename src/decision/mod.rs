@@ -20,7 +20,7 @@ mod words;
 
 pub use arrival::{Sender, kept_request_id, make_request_id};
 pub use elsewhere::{Configured, elsewhere};
-pub use outgoing::{Outgoing, prepare};
+pub use outgoing::{Outgoing, frame, prepare, without_hop_by_hop};
 pub use routing::{host, question};
 pub use session::session_token;
 pub use words::Words;

@@ -1,8 +1,9 @@
-//! The request as the backend gets it.
+//! The request as the backend gets it, in three steps: [`without_hop_by_hop`], [`prepare`] and [`frame`].
 //!
-//! Pingora has taken the standard hop-by-hop headers out before this, so what is set here stays.
+//! For a backend that speaks HTTP/2, and for a request that may end in a tunnel, the first and the last are Pingora's (0.9.1,
+//! `proxy_common.rs`), which comes to the same. What `prepare` sets stays.
 
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, Version, header};
 use pingora_core::Result;
 use pingora_http::RequestHeader;
 
@@ -30,6 +31,50 @@ pub struct Outgoing<'a> {
     pub facts: Facts<'a>,
     /// The backend that it goes to.
     pub backend: Option<&'a Backend>,
+}
+
+/// Headers that end at this hop, nominated or not, in the order in which Pingora removes them.
+const ENDING_HERE: [HeaderName; 10] = [
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::CONNECTION,
+    header::UPGRADE,
+    HeaderName::from_static("http2-settings"),
+];
+
+/// The head of a request for a backend that speaks HTTP/1, before [`prepare`]. Of the upgrades only the one to a WebSocket stays.
+///
+/// # Errors
+/// None in practice: what is set can be set.
+pub fn without_hop_by_hop(sent: &RequestHeader) -> Result<RequestHeader> {
+    let mut request = sent.clone();
+    request.set_version(Version::HTTP_11);
+    for name in &ENDING_HERE {
+        if request.headers.contains_key(name) {
+            request.remove_header(name);
+        }
+    }
+    if hop_by_hop::asks_for_websocket(sent.version, &sent.headers) {
+        request.insert_header(header::CONNECTION, "Upgrade")?;
+        request.insert_header(header::UPGRADE, "websocket")?;
+    }
+    Ok(request)
+}
+
+/// Says how the body is framed, after [`prepare`]: by its length, or else in chunks.
+///
+/// # Errors
+/// None in practice: what is set can be set.
+pub fn frame(request: &mut RequestHeader, has_body: bool) -> Result<()> {
+    if has_body && !request.headers.contains_key(header::CONTENT_LENGTH) {
+        request.insert_header(header::TRANSFER_ENCODING, "chunked")?;
+    }
+    Ok(())
 }
 
 /// Takes out what the client meant for this hop only; sets the forwarded headers, the request id and, if so configured, the backend's own

@@ -1,29 +1,14 @@
-//! What Pingora does to a head between our phases.
+//! A head as Pingora reads it, and as it goes over the wire.
 //!
-//! It reads the head, takes the standard hop-by-hop headers out before `decision::prepare`, and sees to framing and authority after it.
-//! None of this can be called from outside, so it is done here again in the same order (pingora-proxy 0.9.1, `proxy_h1.rs` and
-//! `proxy_common.rs`); that nothing is forgotten is what the comparison with a running proxy is for (`tests/e2e/explain`).
+//! None of this can be called from outside, so it is done here again (pingora-proxy 0.9.1); that nothing is forgotten is what the comparison
+//! with a running proxy is for (`tests/e2e/explain`).
 
 use http::{Version, header};
 use pingora_core::Result;
 use pingora_http::RequestHeader;
 
 use super::explanation::Rewritten;
-use crate::semantics::hop_by_hop;
-
-/// Hop-by-hop headers, in the order in which Pingora removes them.
-const ENDING_HERE: [&str; 10] = [
-    "keep-alive",
-    "proxy-connection",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "connection",
-    "upgrade",
-    "http2-settings",
-];
+use crate::decision;
 
 /// A head that was checked, as Pingora has it.
 ///
@@ -47,33 +32,15 @@ pub(super) fn read(head: &[u8]) -> Result<RequestHeader> {
     Ok(request)
 }
 
-/// The head that `decision::prepare` is given.
-///
-/// # Errors
-/// None in practice: what is set can be set.
-pub(super) fn without_hop_by_hop(request: &RequestHeader) -> Result<RequestHeader> {
-    let mut cleaned = request.clone();
-    cleaned.set_version(Version::HTTP_11);
-    let is_websocket = hop_by_hop::asks_for_websocket(request.version, &request.headers);
-    for name in ENDING_HERE {
-        cleaned.remove_header(name);
-    }
-    if is_websocket {
-        cleaned.insert_header(header::CONNECTION, "Upgrade")?;
-        cleaned.insert_header(header::UPGRADE, "websocket")?;
-    }
-    Ok(cleaned)
-}
-
 /// What goes over the wire of the head that `decision::prepare` has made; `sent` is the client's.
 ///
 /// # Errors
 /// None in practice: what is set can be set.
 pub(super) fn to_wire(request: &mut RequestHeader, sent: &RequestHeader) -> Result<Rewritten> {
-    let is_chunked = sent.headers.contains_key(header::TRANSFER_ENCODING);
-    if is_chunked && !request.headers.contains_key(header::CONTENT_LENGTH) {
-        request.insert_header(header::TRANSFER_ENCODING, "chunked")?;
-    }
+    decision::frame(
+        request,
+        sent.headers.contains_key(header::TRANSFER_ENCODING),
+    )?;
     let host = request.headers.get(header::HOST);
     let host = host.map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
     let headers = request.case_header_iter().map(|(name, value)| {

@@ -287,7 +287,7 @@ impl<'a> Journey<'a> {
         backend: &Arc<Backend>,
         passed: &Passed,
     ) -> Result<Rewritten> {
-        let mut request = engine::without_hop_by_hop(&passed.head)?;
+        let mut request = decision::without_hop_by_hop(&passed.head)?;
         let host = self.sent.headers.get(header::HOST);
         let id: (&WrittenHeader, &HeaderValue) = (&self.snapshot.request_id, &self.request_id);
         decision::prepare(

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue};
 use super::connection::ConnectionFacts;
 use super::failure::{self, Failure};
 use super::filters::Filtered;
-use super::tunnel::exchange::Left;
+use super::tunnel::Tunnel;
 use crate::config::Trigger;
 use crate::decision::Sender;
 use crate::filter::Chain;
@@ -53,8 +53,12 @@ pub struct Ctx {
     /// Kept only when the access log asks for them.
     pub(super) upstream_headers: Option<HeaderMap>,
     pub(super) failure: Option<Failure>,
-    /// Where the backend's connection will be left if it is switched; `None` for an attempt that does not ask for that.
-    pub(super) left: Option<Left>,
+    /// The way to the backend, when it has switched the connection.
+    pub(super) tunnel: Option<Tunnel>,
+    /// The backend may switch the connection to another protocol.
+    pub(super) asks_for_tunnel: bool,
+    /// The attempt that has begun is Pingora's to go on with.
+    pub(super) is_handed_over: bool,
     /// What the filters have done and are still to do.
     pub(super) filtered: Filtered,
 }
@@ -89,7 +93,9 @@ impl Ctx {
             interim_answers: 0,
             upstream_headers: None,
             failure: None,
-            left: None,
+            tunnel: None,
+            asks_for_tunnel: false,
+            is_handed_over: false,
             filtered: Filtered::default(),
         }
     }

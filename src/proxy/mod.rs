@@ -6,6 +6,7 @@
 pub mod connection;
 mod ctx;
 mod departure;
+mod exchange;
 pub mod failure;
 mod filters;
 mod http1_0;
@@ -39,6 +40,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use crate::clock::Clock;
 use crate::observe::access_log::AccessLog;
 use crate::runtime::Live;
+use crate::upstream::http1::Connector;
 
 use turned_away::Reporter;
 
@@ -81,8 +83,8 @@ pub struct Proxy {
     access_log: Arc<AccessLog>,
     clock: Arc<dyn Clock>,
     hostname: String,
-    /// To the backends of requests that may end in a tunnel.
-    connector: Arc<tunnel::exchange::Connector>,
+    /// To backends that speak HTTP/1.
+    connector: Connector,
 }
 
 impl Proxy {
@@ -98,7 +100,7 @@ impl Proxy {
             access_log,
             clock,
             hostname,
-            connector: Arc::default(),
+            connector: Connector::default(),
         }
     }
 }
@@ -128,6 +130,10 @@ impl ProxyHttp for Proxy {
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
         connection::recall_stream(session, ctx);
         phase::request::handle(self, session, ctx).await
+    }
+
+    async fn proxy_upstream_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+        exchange::serve(self, session, ctx).await
     }
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {

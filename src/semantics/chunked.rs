@@ -4,6 +4,8 @@
 //! readers could understand differently. The engine alone would take an empty size for a zero, and does not look at extensions and trailers
 //! before it drops them. At the first byte that is out of place nothing of what was read with it is handed out, and the request is over.
 
+use std::ops::Range;
+
 use super::rfc7239::is_token_byte;
 
 /// A walk over one chunked body.
@@ -80,6 +82,24 @@ impl Chunked {
             }
         }
         Some((at, Self(state)))
+    }
+
+    /// Where the next data is in `bytes`, and the walk behind it; what stands before it is framing. The range is empty when there is none in
+    /// them, and ends where they do or the message does. `None` where a byte is out of place.
+    pub fn next_data(self, bytes: &[u8]) -> Option<(Range<usize>, Self)> {
+        let mut state = self.0;
+        let mut at = 0;
+        while at < bytes.len() && state != State::Complete {
+            if let State::Data(left) = state {
+                let end = usize::try_from(left)
+                    .map_or(bytes.len(), |left| at.saturating_add(left).min(bytes.len()));
+                let (_, behind) = Self(state).advance(&bytes[at..end])?;
+                return Some((at..end, behind));
+            }
+            state = state.after(bytes[at])?;
+            at += 1;
+        }
+        Some((at..at, Self(state)))
     }
 
     /// Whether the last byte of the message was seen.

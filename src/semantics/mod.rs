@@ -7,7 +7,7 @@
 //! | file | question | source |
 //! |---|---|---|
 //! | [`accept_encoding`] | which coding a client would like best | RFC 9110 §12.5.3 |
-//! | [`answer_head`] | whether a connection was switched to another protocol, and where | RFC 9110 §15.2.2 |
+//! | [`answer`] | whether a backend's answer can be read in one way | RFC 9112 §4–6 |
 //! | [`authority`] | who is asked for: `Host`, `:authority` | RFC 3986 §3.2, RFC 9110 §7.2 |
 //! | [`chunked`] | where a chunked body ends | RFC 9112 §7.1 |
 //! | [`client_ip`] | who asks, behind trusted proxies | RFC 7239 §5.2, §8.1 |
@@ -26,7 +26,7 @@
 //! | [`vary`] | which requests a cache may answer alike | RFC 9110 §12.5.5 |
 
 pub mod accept_encoding;
-pub mod answer_head;
+pub mod answer;
 pub mod authority;
 pub mod chunked;
 pub mod client_ip;

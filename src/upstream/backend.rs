@@ -36,6 +36,8 @@ pub struct Backend {
     requests: AtomicU64,
     failures: AtomicU64,
     peer: HttpPeer,
+    /// It has chosen HTTP/2 where it was left to it.
+    has_chosen_http2: AtomicBool,
     /// Tells backends apart that have been at this address, one after the other.
     edition: usize,
 }
@@ -70,6 +72,7 @@ impl Backend {
             requests: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             peer,
+            has_chosen_http2: AtomicBool::new(false),
             edition: 1,
         }
     }
@@ -189,6 +192,18 @@ impl Backend {
         match self.address {
             Address::Inet(_) => HeaderValue::from_str(&self.written).ok(),
             Address::Unix(_) => Some(HeaderValue::from_static(UNIX_HOST)),
+        }
+    }
+
+    /// Whether it speaks HTTP/2 where it may choose (ALPN, RFC 7301); not until it was seen to.
+    pub(super) fn has_chosen_http2(&self) -> bool {
+        self.has_chosen_http2.load(Ordering::Relaxed)
+    }
+
+    /// It was seen to choose HTTP/2, or HTTP/1.
+    pub(crate) fn choose_http2(&self, has_chosen: bool) {
+        if self.has_chosen_http2() != has_chosen {
+            self.has_chosen_http2.store(has_chosen, Ordering::Relaxed);
         }
     }
 

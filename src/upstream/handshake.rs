@@ -16,8 +16,8 @@ use crate::tls::Day;
 /// So many of the names in a certificate are shown.
 const NAMES: usize = 3;
 
-/// How Pingora shows an answer that begins like an alert of TLS (RFC 8446 §5.1), and not like HTTP.
-const TLS_IN_PLACE_OF_HTTP: &str = r"buf: \x15\x03";
+/// How an answer is shown that begins like an alert of TLS (RFC 8446 §5.1), and not like HTTP: by Pingora, and by `http1::answer`.
+const TLS_IN_PLACE_OF_HTTP: [&str; 2] = [r"buf: \x15\x03", r#": "\x15\x03"#];
 
 /// Why TLS with a backend did not come about, or was ended by the backend. Displayed as half a sentence on the backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,10 @@ impl Refusal {
             return Some(Self::new(RefusalKind::Alert, words));
         }
         let text = error.context.as_ref()?.as_str();
-        if text.starts_with(TLS_IN_PLACE_OF_HTTP) {
+        if TLS_IN_PLACE_OF_HTTP
+            .iter()
+            .any(|start| text.contains(start))
+        {
             let words =
                 "it answers in TLS, which is off here; `tls: {}` in its upstream switches it on";
             return Some(Self::new(RefusalKind::Protocol, words.to_owned()));

@@ -19,6 +19,7 @@
 //! - `retry`: whether a failed attempt is made again; `budget`: how often that may be
 //! - `address`: where a backend is
 //! - `peer`: from an address to how Pingora connects to it; `dial`: where its own way of connecting will not do
+//! - `http1`: connections over HTTP/1, and those that wait for their next request
 //! - `handshake`: why TLS with a backend did not come about
 //! - `queue`: the line of those who wait
 //! - `sticky`: the cookies that name backends
@@ -33,6 +34,7 @@ mod discovery;
 mod handshake;
 mod health;
 mod heritage;
+pub mod http1;
 mod look;
 mod outlier;
 mod own;

@@ -16,6 +16,7 @@ use super::dial;
 use super::discovery::{Discovery, Memory, Published, Resolver};
 use super::health::{Connector, Watch};
 use super::heritage::Heritage;
+use super::http1::Idle;
 use super::retry::{self, Decision, Failed};
 use super::roster::{Lineup, Roster, Rules};
 use super::selection::{InFlight, Parts, Selection};
@@ -34,6 +35,8 @@ pub struct Upstream {
     /// Requests in flight at all of its backends.
     pub(super) load: Arc<AtomicUsize>,
     budget: Option<RetryBudget>,
+    /// Connections over HTTP/1 that are not in use.
+    pub(super) idle: Idle,
     /// Policies count time from here.
     epoch: Instant,
 }
@@ -83,6 +86,7 @@ impl Upstream {
         );
         let budget = config.retry.as_ref();
         let budget = budget.map(|retry| RetryBudget::new(retry.budget));
+        let idle = Idle::new(config.connections.keepalive, clock);
         Self {
             config,
             roster,
@@ -91,6 +95,7 @@ impl Upstream {
             balancer,
             load: Arc::default(),
             budget,
+            idle,
             epoch,
         }
     }

@@ -10,8 +10,7 @@ use pingora_proxy::Session;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::proxy::failure::Failure;
-use crate::proxy::tunnel::Broken;
-use crate::proxy::tunnel::exchange::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
+use crate::proxy::tunnel::{Broken, KEEPALIVE};
 use crate::proxy::{Ctx, Proxy, stall};
 
 /// Carries what both sides say until both have ended; what broke off, if anything did.
@@ -21,7 +20,7 @@ pub(in crate::proxy) async fn carry(
     error: Option<&Error>,
     ctx: &mut Ctx,
 ) -> Option<BError> {
-    let tunnel = ctx.left.take()?.take()?;
+    let tunnel = ctx.tunnel.take()?;
     if error.is_some() || !session.was_upgraded() {
         return None;
     }
@@ -60,9 +59,9 @@ fn keep_alive(session: &Session, ctx: &Ctx) {
         return;
     };
     let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_IDLE)
-        .with_interval(KEEPALIVE_INTERVAL)
-        .with_retries(KEEPALIVE_PROBES);
+        .with_time(KEEPALIVE.idle)
+        .with_interval(KEEPALIVE.interval)
+        .with_retries(KEEPALIVE.probes);
     if let Err(error) = SockRef::from(&descriptor).set_tcp_keepalive(&keepalive) {
         log::debug!("a tunnel's client is not asked whether it is there: {error}");
     }

@@ -10,22 +10,45 @@ use crate::config::{BackendProtocol, text_of_panic};
 use crate::decision;
 use crate::proxy::departure::Departure;
 use crate::proxy::failure::Failure;
-use crate::proxy::tunnel::exchange::{self, Left};
 use crate::proxy::{Ctx, Proxy, record, stall};
 use crate::semantics::hop_by_hop;
 use crate::semantics::proxy_protocol::Behalf;
 use crate::upstream::{Admission, Applicant, InFlight, Upstream};
 
-/// The peer of the next attempt.
+/// The peer of the next attempt that Pingora makes.
 ///
 /// # Errors
-/// No backend of the upstream can take the request. The failure of an attempt made before stays the answer's cause, unless the client left
-/// while the request waited.
+/// As those of [`pick`].
 pub(in crate::proxy) async fn choose(
     proxy: &Proxy,
     session: &mut Session,
     ctx: &mut Ctx,
 ) -> Result<Box<HttpPeer>> {
+    if !std::mem::take(&mut ctx.is_handed_over) {
+        pick(proxy, session, ctx).await?;
+    }
+    let (Some(upstream), Some(backend)) = (&ctx.upstream, ctx.backend()) else {
+        return Error::e_explain(ErrorType::InternalError, "no attempt was begun");
+    };
+    let behalf = || {
+        let connection = ctx.connection.as_ref();
+        connection.map_or(Behalf::Unknown, |facts| facts.behalf())
+    };
+    let mut peer = upstream.peer(backend, behalf);
+    peer.options.read_timeout = stall::longest_wait(session, ctx);
+    Ok(peer)
+}
+
+/// Begins the next attempt, with a backend for it.
+///
+/// # Errors
+/// No backend of the upstream can take the request. The failure of an attempt made before stays the answer's cause, unless the client left
+/// while the request waited.
+pub(in crate::proxy) async fn pick(
+    proxy: &Proxy,
+    session: &mut Session,
+    ctx: &mut Ctx,
+) -> Result<()> {
     let Some(upstream) = ctx.upstream.clone() else {
         ctx.failure = Some(Failure::Internal);
         return Error::e_explain(ErrorType::InternalError, "the route has no upstream");
@@ -55,7 +78,11 @@ pub(in crate::proxy) async fn choose(
         Err(Failure::Internal)
     });
     match picked {
-        Ok(in_flight) => Ok(begin(proxy, session, ctx, &upstream, in_flight)),
+        Ok(in_flight) => {
+            ctx.asks_for_tunnel = asks_for_tunnel(session, &upstream);
+            ctx.begin_attempt(in_flight, proxy.clock.now());
+            Ok(())
+        }
         Err(Failure::Internal) => {
             ctx.failure = Some(Failure::Internal);
             Error::e_explain(ErrorType::InternalError, "the policy panicked")
@@ -100,26 +127,10 @@ async fn wait(
     }
 }
 
-/// The attempt begins.
-fn begin(
-    proxy: &Proxy,
-    session: &mut Session,
-    ctx: &mut Ctx,
-    upstream: &Upstream,
-    in_flight: InFlight,
-) -> Box<HttpPeer> {
-    let client = || {
-        let connection = ctx.connection.as_ref();
-        connection.map_or(Behalf::Unknown, |facts| facts.behalf())
-    };
-    let mut peer = upstream.peer(in_flight.backend(), client);
-    ctx.left = asks_for_tunnel(session, upstream).then(Left::default);
-    if let Some(left) = &ctx.left {
-        *peer = exchange::peer(*peer, &proxy.connector, left);
-    }
-    peer.options.read_timeout = stall::longest_wait(session, ctx);
-    ctx.begin_attempt(in_flight, proxy.clock.now());
-    peer
+/// Whether the attempt that has begun is made here (`proxy::exchange`), and not by Pingora.
+pub(in crate::proxy) fn is_for_exchange(ctx: &Ctx) -> bool {
+    let attempt = ctx.upstream.as_ref().zip(ctx.backend());
+    attempt.is_some_and(|(upstream, backend)| ctx.asks_for_tunnel || upstream.speaks_http1(backend))
 }
 
 /// Whether the backend may switch the connection to another protocol; not over HTTP/2, where connections are not switched.

@@ -23,6 +23,9 @@ pub(in crate::proxy) fn prepare(
         let what = "the handshake of TLS did not come to HTTP/2 (ALPN)";
         return Err(Error::explain(ErrorType::HandshakeError, what).into_up());
     }
+    if let Some(backend) = ctx.backend().filter(|_| !ctx.asks_for_tunnel) {
+        backend.choose_http2(request.version == Version::HTTP_2);
+    }
     let (Some(connection), Some(sender), Some(route)) = (&ctx.connection, ctx.sender, ctx.route())
     else {
         return Ok(());
@@ -48,7 +51,7 @@ pub(in crate::proxy) fn prepare(
         },
         backend: ctx.backend().map(|backend| &**backend),
     };
-    if ctx.left.is_none() {
+    if !ctx.asks_for_tunnel {
         // Pingora lets some pass that do not ask for a WebSocket as they should.
         request.remove_header(&header::UPGRADE);
         request.remove_header(&header::CONNECTION);

@@ -55,7 +55,7 @@ pub(in crate::proxy) fn note(
 /// Why an answer that Pingora takes must not reach the client.
 fn unusable(ctx: &Ctx, response: &ResponseHeader) -> Option<&'static str> {
     if response.status == StatusCode::SWITCHING_PROTOCOLS {
-        if ctx.left.is_none() {
+        if !ctx.asks_for_tunnel {
             return Some("it switches protocols without being asked");
         }
         if !hop_by_hop::is_websocket_or_nothing(&response.headers) {

@@ -2,24 +2,32 @@
 //!
 //! Pingora has a tunnel of its own, which is not used. In 0.9.1 it ends at once when the backend's 101 overtakes the end of the request,
 //! which has no body (its issue 946, `proxy_h1.rs`); it ends with the first side that has nothing more to say, whatever the other still
-//! sends; and the timeouts of an exchange go on in it. So Pingora gets to see the exchange of heads only, see `exchange`, and regards the
-//! request as over with the 101. The tunnel begins then, and the request is reported when it ends.
+//! sends; and the timeouts of an exchange go on in it. So the exchange of heads is ours (`proxy::exchange`), and Pingora regards the request
+//! as over with the 101. The tunnel begins then, and the request is reported when it ends.
 //!
 //! It is driven by whoever reads from the client's connection, which is a type of ours and the owner of the client's socket. While nothing
 //! is said it holds no buffer and no timer. That a side is gone without a word, its keepalive tells.
 
-pub(super) mod exchange;
 mod way;
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use pingora_core::protocols::Stream;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::upstream::http1::Keepalive;
 use way::{Stopped, Way};
+
+/// How a side that says nothing is asked whether it is still there.
+pub(super) const KEEPALIVE: Keepalive = Keepalive {
+    idle: Duration::from_secs(60),
+    interval: Duration::from_secs(15),
+    probes: 4,
+};
 
 /// Both ways between a client and a backend.
 #[derive(Debug)]

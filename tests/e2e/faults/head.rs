@@ -12,7 +12,7 @@ rows! {
     reset_within = "the backend resets the connection inside the answer's head",
     silent = "no answer within timeouts.response",
     silent_within = "the backend falls silent inside the answer's head",
-    dripping = "the answer's head drips for longer than timeouts.response, which is below timeouts.read",
+    dripping = "the answer's head drips for longer than timeouts.response",
     stale = "a kept connection turns out to be closed",
     stale_for_a_post = "a kept connection turns out to be closed, and the request is a POST",
     not_http = "the answer is not HTTP",
@@ -27,7 +27,7 @@ rows! {
     length_no_number = "the answer's length is no number",
     unknown_coding = "the answer's transfer coding is unknown",
     unasked_upgrade = "the backend switches protocols unasked",
-    endless_interim = "interim answers without end, for timeouts.response, which is below timeouts.read",
+    endless_interim = "interim answers without end, for timeouts.response",
     much_interim = "the answer has more than 100 interim answers before it",
     coding_of_old = "the answer has a transfer coding in HTTP/1.0",
     list_of_lengths = "the answer's length is a list",
@@ -71,7 +71,7 @@ fn dripping() -> Scenario {
         conversation.send("HTTP/1.1 200 OK\r\nX-Drip: ");
         conversation.drip("x");
     });
-    Scenario::of(backend).timeouts("response: 300ms, read: 1h")
+    Scenario::of(backend).timeouts("response: 300ms")
 }
 
 /// Each connection serves one request well, and is closed when the next one comes.
@@ -183,7 +183,7 @@ fn endless_interim() -> Scenario {
         conversation.drip(INTERIM);
     });
     Scenario::of(backend)
-        .timeouts("response: 300ms, read: 1h")
+        .timeouts("response: 300ms")
         .client(ask_for_final)
 }
 

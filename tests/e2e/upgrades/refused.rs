@@ -35,7 +35,7 @@ fn a_refusal_with_a_body_of_any_framing_crosses_whole() {
     for refusal in [
         "HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\nwho?",
         "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwho?\r\n0\r\n\r\n",
-        "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.0 426 Upgrade Required\n\nwho?",
+        "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.0 426 Upgrade Required\r\n\r\nwho?",
     ] {
         let backend = Backend::saying(refusal);
         let proxy = proxy_for(&backend);

@@ -1,0 +1,109 @@
+//! How long is waited for the backend's next step.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::time::Duration;
+
+use pingora_core::{Error, ErrorType, Result};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::Exchange;
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// That the backend takes more of the request: `timeouts.write`.
+    Write,
+    /// The head of the answer: `timeouts.response`.
+    Response,
+    /// The next piece of its body: `timeouts.read`.
+    Read,
+}
+
+/// The step that is due, and by when.
+#[derive(Debug, Default)]
+pub(super) struct Deadline {
+    due: Option<(Step, Duration)>,
+    has_gone_on: bool,
+    until: Option<Instant>,
+    /// Kept when the deadline moves: it mostly does so before the time.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl Deadline {
+    /// There was progress: the time begins anew.
+    pub(super) fn goes_on(&mut self) {
+        self.has_gone_on = true;
+    }
+
+    /// This is due now, and it has its time from now on if it was not due before or if there was progress.
+    fn set(&mut self, due: Option<(Step, Duration)>) {
+        if self.due != due || self.has_gone_on {
+            self.due = due;
+            self.until = None;
+            self.has_gone_on = false;
+        }
+    }
+
+    /// Returns when it is too late for what is due.
+    pub(super) async fn passed(&mut self) -> (Step, Duration) {
+        let Some((step, limit)) = self.due else {
+            return pending().await;
+        };
+        let until = *self.until.get_or_insert_with(|| Instant::now() + limit);
+        loop {
+            let alarm = self
+                .alarm
+                .get_or_insert_with(|| Box::pin(sleep_until(until)));
+            if alarm.deadline() > until {
+                alarm.as_mut().reset(until);
+            }
+            alarm.as_mut().await;
+            if alarm.deadline() >= until {
+                return (step, limit);
+            }
+            alarm.as_mut().reset(until);
+        }
+    }
+}
+
+impl Exchange<'_> {
+    /// While the client still sends, a silent backend owes nothing: the listener's `timeouts.body` holds, which is the client's.
+    pub(super) fn set_deadline(&mut self) {
+        let Some(upstream) = &self.ctx.upstream else {
+            return;
+        };
+        let timeouts = &upstream.config().timeouts;
+        let due = if !self.connection.has_written() {
+            Some((Step::Write, timeouts.write))
+        } else if self.answer.is_whole() || !self.outgoing.is_read {
+            None
+        } else if self.ctx.has_answer() {
+            Some((Step::Read, timeouts.read))
+        } else {
+            Some((Step::Response, timeouts.response))
+        };
+        self.deadline.set(due);
+    }
+
+    /// The backend has let a deadline pass.
+    ///
+    /// # Errors
+    /// Always, unless all that matters is done.
+    pub(super) fn give_up(&mut self, (step, limit): (Step, Duration)) -> Result<()> {
+        if self.answer.is_whole() {
+            self.outgoing.abandon();
+            return Ok(());
+        }
+        let (kind, key) = match step {
+            Step::Write => (ErrorType::WriteTimedout, "write"),
+            Step::Response => (ErrorType::ReadTimedout, "response"),
+            Step::Read => (ErrorType::ReadTimedout, "read"),
+        };
+        let what = match step {
+            Step::Write => format!("nothing taken within timeouts.{key}, {limit:?}"),
+            _ => format!("nothing within timeouts.{key}, {limit:?}"),
+        };
+        Err(Error::explain(kind, what).into_up())
+    }
+}

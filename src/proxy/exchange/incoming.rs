@@ -1,0 +1,125 @@
+//! The answer, on its way to the client.
+
+use http::{Method, StatusCode, Version, header};
+use pingora_core::protocols::http::HttpTask;
+use pingora_core::{Error, ErrorType, Result};
+use pingora_http::ResponseHeader;
+
+use super::Exchange;
+use crate::proxy::filters;
+use crate::proxy::phase::{response, upstream_response};
+use crate::upstream::http1::{Event, Part};
+
+impl Exchange<'_> {
+    /// Something has happened on the backend's connection.
+    pub(super) async fn take_event(&mut self, event: Event) -> Result<()> {
+        if self.ctx.has_answer() || matches!(event, Event::Written) {
+            self.deadline.goes_on();
+        }
+        match event {
+            Event::Written => Ok(()),
+            Event::NotWritten(error) => {
+                // It may have answered before it went away.
+                let error =
+                    Error::because(ErrorType::WriteError, "while the request is sent", error);
+                self.outgoing.error = Some(error.into_up());
+                self.outgoing.abandon();
+                Ok(())
+            }
+            Event::Read => self.pass_on().await,
+            Event::Ended | Event::NotRead(_) if self.answer.is_whole() => {
+                self.outgoing.abandon();
+                Ok(())
+            }
+            Event::Ended => match self.answer.end() {
+                Ok(Some(part)) => {
+                    self.outgoing.abandon();
+                    let task = self.filter(part).await?;
+                    self.deliver(vec![task]).await
+                }
+                Ok(None) => Ok(()),
+                Err(error) => Err(self.outgoing.error.take().unwrap_or(error)),
+            },
+            Event::NotRead(error) => {
+                let error = self.answer.broken_off(error);
+                Err(self.outgoing.error.take().unwrap_or(error))
+            }
+        }
+    }
+
+    /// Passes on the parts that have come. Of an answer that turns out not to be one, the client gets nothing, if it had nothing before.
+    async fn pass_on(&mut self) -> Result<()> {
+        let mut tasks = Vec::new();
+        let mut failed = None;
+        loop {
+            match self.answer.next(self.connection.unread()) {
+                Ok(Some(part)) => tasks.push(self.filter(part).await?),
+                Ok(None) => break,
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        match failed {
+            // It is nothing yet that the client could make anything of.
+            Some(error) if self.session.response_written().is_none() => Err(error),
+            Some(error) => {
+                self.deliver(tasks).await?;
+                Err(error)
+            }
+            None => self.deliver(tasks).await,
+        }
+    }
+
+    async fn deliver(&mut self, tasks: Vec<HttpTask>) -> Result<()> {
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        self.session.write_response_tasks(tasks).await.map(drop)
+    }
+
+    /// The client gets what there is of its answer, before its connection breaks off as the backend's has.
+    pub(super) async fn break_off(&mut self, error: Box<Error>) -> Box<Error> {
+        let tasks = vec![HttpTask::Body(None, false), HttpTask::Failed(error)];
+        match self.session.write_response_tasks(tasks).await {
+            Err(error) => error,
+            Ok(_) => Error::explain(ErrorType::InternalError, "an error that was lost"),
+        }
+    }
+
+    async fn filter(&mut self, part: Part) -> Result<HttpTask> {
+        let (mut piece, is_last) = match part {
+            Part::Interim(head) => return self.filter_head(head, false).await,
+            Part::Head { head, is_all } => return self.filter_head(head, is_all).await,
+            Part::Body { piece, is_last } => (Some(piece), is_last),
+            Part::End => (None, true),
+        };
+        filters::response_body(&mut piece, is_last, self.ctx)?;
+        Ok(HttpTask::Body(piece, is_last))
+    }
+
+    async fn filter_head(
+        &mut self,
+        mut head: Box<ResponseHeader>,
+        is_all: bool,
+    ) -> Result<HttpTask> {
+        upstream_response::note(self.proxy, self.session, &mut head, self.ctx)?;
+        let has_end = is_all
+            || head.status.is_informational()
+            || head.headers.contains_key(header::CONTENT_LENGTH)
+            || head.headers.contains_key(header::TRANSFER_ENCODING)
+            || matches!(
+                head.status,
+                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+            )
+            || self.session.req_header().method == Method::HEAD;
+        if !has_end {
+            // The client's connection goes on where the backend's does not.
+            head.set_version(Version::HTTP_11);
+            head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
+        }
+        response::prepare(self.proxy, self.session, &mut head, self.ctx).await?;
+        Ok(HttpTask::Header(head, is_all))
+    }
+}

@@ -1,0 +1,200 @@
+//! The exchange with a backend over HTTP/1: the request goes out, the answer comes back.
+//!
+//! Pingora's engine reads the request and finishes the connection to the client, and has an exchange of its own. That one serves backends
+//! that speak HTTP/2. It is not used here for what its client takes from a backend
+//! (`upstream::http1`), and for what it costs: two loops that talk over channels, a copy of each head and of each piece, and a task for each
+//! unused connection, together about as much as all the rest of a small request. So with the callback that asks whether Pingora is to go to
+//! a backend, the way of the request leads here. What happens at each step stands in `phase`, which both ways share.
+//!
+//! One loop waits for what comes first: bytes from the backend, the next piece of the request, the client going away, or a deadline. A
+//! backend may answer before it has read the request; the rest is then still sent, as long as it takes it.
+
+mod deadline;
+mod incoming;
+mod outgoing;
+
+use http::Method;
+use pingora_core::{ErrorSource, Result};
+use pingora_proxy::Session;
+
+use super::phase::{failed_attempt, upstream_peer};
+use super::tunnel::{KEEPALIVE, Tunnel};
+use super::{Ctx, Proxy, reply};
+use crate::semantics::proxy_protocol::Behalf;
+use crate::upstream::http1::{AnswerReader, Connection, Keeps, Purpose, Reached};
+use deadline::Deadline;
+use outgoing::Outgoing;
+
+/// Makes attempts until one has succeeded or none is left. Whether Pingora is to go on with the attempt that has begun.
+///
+/// # Errors
+/// The failure of the last attempt.
+pub(super) async fn serve(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+    loop {
+        upstream_peer::pick(proxy, session, ctx).await?;
+        if !upstream_peer::is_for_exchange(ctx) {
+            ctx.is_handed_over = true;
+            return Ok(true);
+        }
+        match attempt(proxy, session, ctx).await {
+            Ok(Attempt::Served) => return Ok(false),
+            Ok(Attempt::HandedOver) => return Ok(true),
+            Err(error) if error.retry() => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+enum Attempt {
+    Served,
+    HandedOver,
+}
+
+async fn attempt(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Result<Attempt> {
+    let (Some(upstream), Some(backend)) = (ctx.upstream.clone(), ctx.backend().cloned()) else {
+        ctx.is_handed_over = true;
+        return Ok(Attempt::HandedOver);
+    };
+    let facts = ctx.connection.clone();
+    let behalf = || {
+        let facts = facts.as_ref();
+        facts.map_or(Behalf::Unknown, |facts| facts.behalf())
+    };
+    let now = proxy.clock.now();
+    let purpose = match ctx.asks_for_tunnel {
+        true => Purpose::Tunnel(KEEPALIVE),
+        false => Purpose::Requests,
+    };
+    let reached = upstream.reach(&backend, &proxy.connector, behalf, purpose, now);
+    let (mut connection, is_reused) = match reached.await {
+        Ok(Reached::Http1 {
+            connection,
+            is_reused,
+        }) => (connection, is_reused),
+        Ok(Reached::Http2) => {
+            ctx.is_handed_over = true;
+            return Ok(Attempt::HandedOver);
+        }
+        Err(mut error) => {
+            error.as_up();
+            return Err(failed_attempt::connecting(proxy, session, ctx, error).into_up());
+        }
+    };
+    ctx.connected(is_reused, proxy.clock.now());
+    let exchange = Exchange::new(proxy, session, ctx, &mut connection);
+    match exchange.carry().await {
+        Ok(End::Kept(keeps)) => upstream.keep(connection, keeps.limit, proxy.clock.now()),
+        Ok(End::Closed) => {}
+        Ok(End::Switched) => {
+            let (backend, welcome) = connection.into_parts();
+            ctx.tunnel = Some(Tunnel::new(backend, welcome));
+        }
+        Err(error) => {
+            return Err(failed_attempt::exchanging(
+                proxy, session, ctx, error, is_reused,
+            ));
+        }
+    }
+    Ok(Attempt::Served)
+}
+
+/// What becomes of the backend's connection.
+enum End {
+    /// Another request can follow on it.
+    Kept(Keeps),
+    Closed,
+    /// It is the other end of a tunnel.
+    Switched,
+}
+
+/// One request and its answer on one connection.
+struct Exchange<'a> {
+    proxy: &'a Proxy,
+    session: &'a mut Session,
+    ctx: &'a mut Ctx,
+    connection: &'a mut Connection,
+    outgoing: Outgoing,
+    answer: AnswerReader,
+    deadline: Deadline,
+}
+
+impl<'a> Exchange<'a> {
+    fn new(
+        proxy: &'a Proxy,
+        session: &'a mut Session,
+        ctx: &'a mut Ctx,
+        connection: &'a mut Connection,
+    ) -> Self {
+        let answers_head = session.req_header().method == Method::HEAD;
+        Self {
+            proxy,
+            session,
+            ctx,
+            connection,
+            outgoing: Outgoing::default(),
+            answer: AnswerReader::new(answers_head),
+            deadline: Deadline::default(),
+        }
+    }
+
+    /// Carries both to their ends.
+    ///
+    /// # Errors
+    /// What ended the exchange before.
+    async fn carry(mut self) -> Result<End> {
+        match self.run().await {
+            Err(error)
+                if *error.esource() == ErrorSource::Upstream
+                    && self.session.response_written().is_some() =>
+            {
+                Err(self.break_off(error).await)
+            }
+            ended => ended,
+        }
+    }
+
+    async fn run(&mut self) -> Result<End> {
+        self.begin_request()?;
+        while !(self.answer.is_whole() && self.outgoing.is_over(self.connection)) {
+            self.set_deadline();
+            let expected = self.answer.expected();
+            let reads = self.outgoing.wants_more(self.connection);
+            tokio::select! {
+                biased;
+                event = std::future::poll_fn(|context| self.connection.poll_event(context, expected)) => {
+                    self.take_event(event).await?;
+                }
+                piece = self.session.downstream_session.read_body_or_idle(self.outgoing.is_read), if reads => {
+                    self.take_piece(piece.map_err(|error| error.into_down())?)?;
+                }
+                limit = self.deadline.passed() => self.give_up(limit)?,
+            }
+        }
+        let finished = self.session.as_mut().finish_body().await;
+        finished.map_err(|error| error.into_down())?;
+        if !self.outgoing.is_read {
+            // The answer has said that it is the last one on this connection.
+            self.session.set_keepalive(None);
+            let _ = reply::hear_out(self.session).await;
+        }
+        if self.session.was_upgraded() {
+            return Ok(End::Switched);
+        }
+        if !self.connection.unread().is_empty() {
+            self.tell_of_more();
+            return Ok(End::Closed);
+        }
+        let keeps = self.answer.keeps().filter(|_| self.outgoing.was_sent());
+        Ok(keeps.map_or(End::Closed, End::Kept))
+    }
+
+    fn tell_of_more(&self) {
+        let (Some(upstream), Some(backend)) = (&self.ctx.upstream, self.ctx.backend()) else {
+            return;
+        };
+        log::warn!(
+            "upstream {}: backend {backend} has sent more than its answer; the connection is not used again",
+            upstream.name()
+        );
+    }
+}

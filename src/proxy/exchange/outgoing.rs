@@ -1,0 +1,88 @@
+//! The request, on its way to the backend.
+
+use bytes::Bytes;
+use pingora_core::protocols::http::v1::client::http_req_header_to_wire;
+use pingora_core::{Error, ErrorType, Result};
+
+use super::Exchange;
+use crate::decision;
+use crate::proxy::phase::upstream_request;
+use crate::proxy::{filters, stall};
+use crate::upstream::http1::{Connection, RequestBody};
+
+/// How much of the request is out.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    body: Option<RequestBody>,
+    /// The last of it has come from the client.
+    pub(super) is_read: bool,
+    /// The backend takes no more of it.
+    is_abandoned: bool,
+    /// Why it does not.
+    pub(super) error: Option<Box<Error>>,
+}
+
+impl Outgoing {
+    /// Whether there is nothing more to be done.
+    pub(super) fn is_over(&self, connection: &Connection) -> bool {
+        self.is_abandoned || (self.is_read && connection.has_written())
+    }
+
+    /// Whether all of it was sent.
+    pub(super) fn was_sent(&self) -> bool {
+        self.is_read && !self.is_abandoned
+    }
+
+    /// Whether the client is read from: for the next piece, when the last one is out, or to see whether it is still there.
+    pub(super) fn wants_more(&self, connection: &Connection) -> bool {
+        self.is_read || (!self.is_abandoned && connection.has_written())
+    }
+
+    /// The backend takes no more.
+    pub(super) fn abandon(&mut self) {
+        self.is_abandoned = true;
+    }
+}
+
+impl Exchange<'_> {
+    /// Sends the head, and of the body what an attempt before has read.
+    pub(super) fn begin_request(&mut self) -> Result<()> {
+        let is_empty = self.session.as_mut().is_body_empty();
+        let mut request = decision::without_hop_by_hop(self.session.req_header())?;
+        upstream_request::prepare(self.session, &mut request, self.ctx)?;
+        decision::frame(&mut request, !is_empty)?;
+        self.outgoing.body = Some(RequestBody::of(&request.headers)?);
+        let wire = http_req_header_to_wire(&request).ok_or_else(|| {
+            let what = "a target that is none cannot be sent";
+            Error::explain(ErrorType::InvalidHTTPHeader, what).into_in()
+        })?;
+        self.connection.write_head(wire);
+        self.session.as_mut().enable_retry_buffering();
+        self.outgoing.is_read = self.session.as_mut().is_body_done();
+        let kept = self.session.as_ref().get_retry_buffer();
+        if kept.is_some() || is_empty {
+            self.send(kept, self.outgoing.is_read)?;
+        }
+        Ok(())
+    }
+
+    /// The client has sent a piece of the body, or the end of it.
+    pub(super) fn take_piece(&mut self, piece: Option<Bytes>) -> Result<()> {
+        let is_last = piece.is_none() || self.session.as_mut().is_body_done();
+        self.outgoing.is_read = is_last;
+        self.send(piece, is_last)
+    }
+
+    fn send(&mut self, piece: Option<Bytes>, is_last: bool) -> Result<()> {
+        if is_last {
+            stall::request_is_whole(self.ctx);
+        }
+        filters::request_body(piece.as_ref(), is_last, self.ctx)?;
+        match &mut self.outgoing.body {
+            Some(body) if !self.outgoing.is_abandoned => {
+                body.write(self.connection, piece, is_last)
+            }
+            _ => Ok(()),
+        }
+    }
+}
