@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue};
 use pingora_core::Result;
 use pingora_http::{RequestHeader, ResponseHeader};
 
+use super::outgoing::Outbound;
 use crate::filter::Touched;
 use crate::semantics::headers::{Field, Headers};
 
@@ -55,6 +56,15 @@ impl<'a> Headers for Editable<'a> {
             return;
         }
         self.has_removed |= self.request.remove_header(name).is_some();
+    }
+}
+
+impl<'h> Outbound<'h> for Editable<'_> {
+    fn put(&mut self, name: &HeaderName, written: &'h str, value: HeaderValue) {
+        if !self.fixed.contains(name) {
+            // It can only fail for a name that is no header's, and this is one.
+            let _ = self.request.insert_header(written.to_owned(), value);
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! - `arrival`: the client behind a connection, and the request's id
 //! - `routing`: the question that is put to the route table
 //! - `elsewhere`: the answer of a `redirect`
-//! - `outgoing`: the request as the backend gets it
+//! - `outgoing`: the request as the backend gets it; `lines`: its header lines over HTTP/1
 //! - `session`: the cookie that names a backend
 //! - `words`: what a record needs besides the head
 //! - `headers`: Pingora's heads, edited in order
@@ -13,6 +13,7 @@
 mod arrival;
 mod elsewhere;
 pub(crate) mod headers;
+mod lines;
 mod outgoing;
 mod routing;
 mod session;
@@ -20,7 +21,8 @@ mod words;
 
 pub use arrival::{Sender, kept_request_id, make_request_id};
 pub use elsewhere::{Configured, elsewhere};
-pub use outgoing::{Outgoing, frame, prepare, without_hop_by_hop};
+pub use lines::Lines;
+pub use outgoing::{Outgoing, lines, prepare};
 pub use routing::{host, question};
 pub use session::session_token;
 pub use words::Words;

@@ -1,16 +1,18 @@
-//! The request as the backend gets it, in three steps: [`without_hop_by_hop`], [`prepare`] and [`frame`].
+//! The request as the backend gets it.
 //!
-//! For a backend that speaks HTTP/2, and for a request that may end in a tunnel, the first and the last are Pingora's (0.9.1,
-//! `proxy_common.rs`), which comes to the same. What `prepare` sets stays.
+//! One set of edits, on two forms of a head: for a backend that speaks HTTP/1 on [`Lines`], which is all that it is sent ([`lines`]); for one
+//! that speaks HTTP/2 on Pingora's head ([`prepare`]), before and after which Pingora sees to what its version of HTTP asks for.
 
-use http::{HeaderName, HeaderValue, Version, header};
+use http::{HeaderName, HeaderValue, header};
 use pingora_core::Result;
 use pingora_http::RequestHeader;
 
 use super::headers::{Editable, restore_order};
+use super::lines::Lines;
 use crate::config::WrittenHeader;
 use crate::filter::Touched;
 use crate::semantics::forwarded::{self, Facts, HostHeader};
+use crate::semantics::headers::Headers;
 use crate::semantics::hop_by_hop;
 use crate::upstream::Backend;
 
@@ -33,79 +35,60 @@ pub struct Outgoing<'a> {
     pub backend: Option<&'a Backend>,
 }
 
-/// Headers that end at this hop, nominated or not, in the order in which Pingora removes them.
-const ENDING_HERE: [HeaderName; 10] = [
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::CONNECTION,
-    header::UPGRADE,
-    HeaderName::from_static("http2-settings"),
-];
-
-/// The head of a request for a backend that speaks HTTP/1, before [`prepare`]. Of the upgrades only the one to a WebSocket stays.
-///
-/// # Errors
-/// None in practice: what is set can be set.
-pub fn without_hop_by_hop(sent: &RequestHeader) -> Result<RequestHeader> {
-    let mut request = sent.clone();
-    request.set_version(Version::HTTP_11);
-    for name in &ENDING_HERE {
-        if request.headers.contains_key(name) {
-            request.remove_header(name);
-        }
-    }
-    if hop_by_hop::asks_for_websocket(sent.version, &sent.headers) {
-        request.insert_header(header::CONNECTION, "Upgrade")?;
-        request.insert_header(header::UPGRADE, "websocket")?;
-    }
-    Ok(request)
+/// Header lines that go to a backend; `'a` is how long what is written of names is there.
+pub(super) trait Outbound<'a>: Headers {
+    /// Makes this the one line of its name.
+    fn put(&mut self, name: &HeaderName, written: &'a str, value: HeaderValue);
 }
 
-/// Says how the body is framed, after [`prepare`]: by its length, or else in chunks.
+/// The lines of a request for a backend that speaks HTTP/1: those of `head`, without what the client meant for this hop only, and with the
+/// forwarded headers, the request id and, if so configured, the backend's own `Host`.
 ///
-/// # Errors
-/// None in practice: what is set can be set.
-pub fn frame(request: &mut RequestHeader, has_body: bool) -> Result<()> {
-    if has_body && !request.headers.contains_key(header::CONTENT_LENGTH) {
-        request.insert_header(header::TRANSFER_ENCODING, "chunked")?;
+/// `has_body` is for the framing. `keeps_upgrade`: an upgrade to a WebSocket may cross.
+pub fn lines<'a>(
+    head: &'a RequestHeader,
+    outgoing: &Outgoing<'a>,
+    has_body: bool,
+    keeps_upgrade: bool,
+) -> Lines<'a> {
+    let mut lines = Lines::of(head, outgoing.sent, keeps_upgrade, outgoing.touched);
+    edit(&mut lines, outgoing);
+    if has_body {
+        lines.frame();
     }
-    Ok(())
+    lines
 }
 
-/// Takes out what the client meant for this hop only; sets the forwarded headers, the request id and, if so configured, the backend's own
-/// `Host`.
+/// The same for a backend that speaks HTTP/2, in the head that Pingora has made for it.
 ///
 /// # Errors
 /// None in practice: every name and value can be a header's.
 pub fn prepare(request: &mut RequestHeader, outgoing: &Outgoing<'_>) -> Result<()> {
-    let Outgoing { sent, touched, .. } = outgoing;
-    for name in hop_by_hop::nominated(sent.headers.get_all(header::CONNECTION).iter()) {
-        if !hop_by_hop::is_hop_by_hop(&name) && !touched.contains(&name) {
-            request.remove_header(&name);
-        }
-    }
+    let sent = outgoing.sent;
     let mut has_removed = request.headers.len() < sent.headers.len() || outgoing.is_changed;
-    if let Some((header, id)) = outgoing.request_id
-        && !touched.contains(&header.name)
-    {
-        request.insert_header(header.written.clone(), id.clone())?;
-    }
-    let mut headers = Editable::new(request, touched);
-    forwarded::apply(outgoing.forwarded, &outgoing.facts, &mut headers);
+    let mut headers = Editable::new(request, outgoing.touched);
+    edit(&mut headers, outgoing);
     has_removed |= headers.has_removed();
-    if outgoing.forwarded.host == HostHeader::Upstream
-        && !touched.contains(&header::HOST)
-        && let Some(host) = outgoing.backend.and_then(Backend::host)
-    {
-        request.insert_header("Host", host)?;
-    }
     if has_removed {
         restore_order(request, sent)?;
     }
     Ok(())
+}
+
+fn edit<'a>(headers: &mut impl Outbound<'a>, outgoing: &Outgoing<'a>) {
+    let nominations = outgoing.sent.headers.get_all(header::CONNECTION);
+    for name in hop_by_hop::nominated(nominations.iter()) {
+        if !hop_by_hop::is_hop_by_hop(&name) {
+            headers.remove(&name);
+        }
+    }
+    if let Some((header, id)) = outgoing.request_id {
+        headers.put(&header.name, &header.written, id.clone());
+    }
+    forwarded::apply(outgoing.forwarded, &outgoing.facts, headers);
+    if outgoing.forwarded.host == HostHeader::Upstream
+        && let Some(host) = outgoing.backend.and_then(Backend::host)
+    {
+        headers.put(&header::HOST, "Host", host);
+    }
 }

@@ -3,12 +3,12 @@
 //! None of this can be called from outside, so it is done here again (pingora-proxy 0.9.1); that nothing is forgotten is what the comparison
 //! with a running proxy is for (`tests/e2e/explain`).
 
-use http::{Version, header};
+use http::Version;
 use pingora_core::Result;
 use pingora_http::RequestHeader;
 
 use super::explanation::Rewritten;
-use crate::decision;
+use crate::decision::Lines;
 
 /// A head that was checked, as Pingora has it.
 ///
@@ -32,43 +32,16 @@ pub(super) fn read(head: &[u8]) -> Result<RequestHeader> {
     Ok(request)
 }
 
-/// What goes over the wire of the head that `decision::prepare` has made; `sent` is the client's.
-///
-/// # Errors
-/// None in practice: what is set can be set.
-pub(super) fn to_wire(request: &mut RequestHeader, sent: &RequestHeader) -> Result<Rewritten> {
-    decision::frame(
-        request,
-        sent.headers.contains_key(header::TRANSFER_ENCODING),
-    )?;
-    let host = request.headers.get(header::HOST);
-    let host = host.map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
-    let headers = request.case_header_iter().map(|(name, value)| {
-        (
-            String::from_utf8_lossy(name.as_slice()).into_owned(),
-            String::from_utf8_lossy(value.as_bytes()).into_owned(),
-        )
-    });
-    Ok(Rewritten {
+/// What goes over the wire of a head with these lines.
+pub(super) fn to_wire(head: &RequestHeader, lines: &Lines<'_>) -> Rewritten {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = lines.iter();
+    let headers = headers.map(|(name, value)| (text(name), text(value.as_bytes())));
+    Rewritten {
         version: "HTTP/1.1",
         proxy_protocol: None,
-        method: request.method.to_string(),
+        method: head.method.to_string(),
         headers: headers.collect(),
-        target: with_authority(
-            &String::from_utf8_lossy(request.raw_path()),
-            host.as_deref(),
-        ),
-    })
-}
-
-/// A target in absolute form names the same authority as `Host`.
-fn with_authority(target: &str, host: Option<&str>) -> String {
-    let absolute = target
-        .split_once("://")
-        .filter(|_| !target.starts_with('/'));
-    let (Some((scheme, rest)), Some(host)) = (absolute, host) else {
-        return target.to_owned();
-    };
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    format!("{scheme}://{host}{}", &rest[end..])
+        target: text(head.raw_path()),
+    }
 }

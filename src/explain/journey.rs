@@ -265,7 +265,7 @@ impl<'a> Journey<'a> {
             return Ok(());
         };
         if let Some(backend) = &look.picked {
-            let mut request = self.rewritten(route, backend, passed)?;
+            let mut request = self.rewritten(route, upstream, backend, passed);
             request.version = match upstream.config().protocol {
                 BackendProtocol::Http1 => "HTTP/1.1",
                 BackendProtocol::Http2 => "HTTP/2",
@@ -284,35 +284,35 @@ impl<'a> Journey<'a> {
     fn rewritten(
         &self,
         route: &Route,
+        upstream: &Upstream,
         backend: &Arc<Backend>,
         passed: &Passed,
-    ) -> Result<Rewritten> {
-        let mut request = decision::without_hop_by_hop(&passed.head)?;
+    ) -> Rewritten {
         let host = self.sent.headers.get(header::HOST);
         let id: (&WrittenHeader, &HeaderValue) = (&self.snapshot.request_id, &self.request_id);
-        decision::prepare(
-            &mut request,
-            &Outgoing {
-                sent: self.sent,
-                is_changed: passed.is_changed,
-                touched: &passed.touched,
-                request_id: Some(id),
-                forwarded: &route.forwarded,
-                facts: forwarded::Facts {
-                    peer: self.peer.ip(),
-                    peer_is_trusted: self.sender.peer_is_trusted,
-                    client: self.sender.client,
-                    scheme: match self.listener.is_tls {
-                        true => Scheme::Https,
-                        false => Scheme::Http,
-                    },
-                    host: host.map_or("", |host| host.to_str().unwrap_or_default()),
-                    port: self.listener.address.port(),
+        let outgoing = Outgoing {
+            sent: self.sent,
+            is_changed: passed.is_changed,
+            touched: &passed.touched,
+            request_id: Some(id),
+            forwarded: &route.forwarded,
+            facts: forwarded::Facts {
+                peer: self.peer.ip(),
+                peer_is_trusted: self.sender.peer_is_trusted,
+                client: self.sender.client,
+                scheme: match self.listener.is_tls {
+                    true => Scheme::Https,
+                    false => Scheme::Http,
                 },
-                backend: Some(backend),
+                host: host.map_or("", |host| host.to_str().unwrap_or_default()),
+                port: self.listener.address.port(),
             },
-        )?;
-        engine::to_wire(&mut request, self.sent)
+            backend: Some(backend),
+        };
+        let has_body = self.sent.headers.contains_key(header::TRANSFER_ENCODING);
+        let may_switch = upstream.config().protocol != BackendProtocol::Http2;
+        let lines = decision::lines(&passed.head, &outgoing, has_body, may_switch);
+        engine::to_wire(&passed.head, &lines)
     }
 
     /// The text of a template; empty without one.

@@ -2,8 +2,8 @@
 //!
 //! A proxy takes out what speaks about one connection only: the fields below, and those that the sender names in
 //! `Connection` (RFC 9110 §7.6.1; `Keep-Alive` RFC 2068 §19.7.1; `Proxy-Connection` RFC 9112 appendix C.2.2).
-//! `Trailer` is among them because trailers do not cross either (RFC 9110 §6.5.1). `Proxy-Authenticate` and
-//! `Proxy-Authorization` pass: RFC 9110 §11.7 lets a proxy relay them, and nothing here consumes them.
+//! `Trailer` is among them because trailers do not cross either (RFC 9110 §6.5.1). In answers `Proxy-Authenticate` passes: RFC 9110 §11.7 lets
+//! a proxy relay it, and nothing here consumes it.
 //!
 //! A sender may not nominate what is meant for all recipients (§7.6.1), and a client that does wants to strip
 //! `Cookie`, `Host` or `X-Forwarded-For` off its request before the backend sees it. Such nominations are ignored:
@@ -21,6 +21,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Version};
 /// Whether a header ends at every hop, nominated or not.
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     HOP_BY_HOP.contains(name)
+}
+
+/// Whether a header of a request goes no further than to us, nominated or not: besides the others, what is said to proxies about
+/// themselves, and what is said of HTTP/2 in an upgrade to it (RFC 7540 §3.2.1).
+pub fn ends_here(name: &HeaderName) -> bool {
+    is_hop_by_hop(name) || TO_PROXIES.contains(name)
 }
 
 /// The headers that `Connection` lines nominate, in order. Options that are no header (`close`), names that HTTP does
@@ -82,6 +88,12 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
+];
+
+const TO_PROXIES: [HeaderName; 3] = [
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    HeaderName::from_static("http2-settings"),
 ];
 
 /// Meant for all recipients, or written by us: no `Connection` takes these away.

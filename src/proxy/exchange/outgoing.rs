@@ -1,11 +1,9 @@
 //! The request, on its way to the backend.
 
 use bytes::Bytes;
-use pingora_core::protocols::http::v1::client::http_req_header_to_wire;
 use pingora_core::{Error, ErrorType, Result};
 
 use super::Exchange;
-use crate::decision;
 use crate::proxy::phase::upstream_request;
 use crate::proxy::{filters, stall};
 use crate::upstream::http1::{Connection, RequestBody};
@@ -48,14 +46,12 @@ impl Exchange<'_> {
     /// Sends the head, and of the body what an attempt before has read.
     pub(super) fn begin_request(&mut self) -> Result<()> {
         let is_empty = self.session.as_mut().is_body_empty();
-        let mut request = decision::without_hop_by_hop(self.session.req_header())?;
-        upstream_request::prepare(self.session, &mut request, self.ctx)?;
-        decision::frame(&mut request, !is_empty)?;
-        self.outgoing.body = Some(RequestBody::of(&request.headers)?);
-        let wire = http_req_header_to_wire(&request).ok_or_else(|| {
-            let what = "a target that is none cannot be sent";
-            Error::explain(ErrorType::InvalidHTTPHeader, what).into_in()
-        })?;
+        filters::begin_attempt(self.ctx)?;
+        let lines = upstream_request::lines(self.session, self.ctx, !is_empty);
+        let lines = lines.ok_or_else(|| internal("nobody knows whose request it is"))?;
+        self.outgoing.body = Some(RequestBody::of(&lines)?);
+        let wire = lines.to_wire(self.session.req_header());
+        let wire = wire.ok_or_else(|| internal("a target that is none cannot be sent"))?;
         self.connection.write_head(wire);
         self.session.as_mut().enable_retry_buffering();
         self.outgoing.is_read = self.session.as_mut().is_body_done();
@@ -85,4 +81,8 @@ impl Exchange<'_> {
             _ => Ok(()),
         }
     }
+}
+
+fn internal(what: &'static str) -> Box<Error> {
+    Error::explain(ErrorType::InternalError, what).into_in()
 }

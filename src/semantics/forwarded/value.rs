@@ -4,8 +4,8 @@
 //! on every request. What cannot be a header value is none, and the caller then removes the header.
 //! Lists: RFC 9110 §5.3; quoting: RFC 7239 §4 and §6.
 
-use std::io::{Cursor, Write};
-use std::net::IpAddr;
+use std::io::{self, Cursor, Write};
+use std::net::{IpAddr, Ipv4Addr};
 
 use http::{HeaderName, HeaderValue};
 
@@ -69,12 +69,26 @@ pub(super) fn node_text(address: Option<IpAddr>, buffer: &mut AddressBuffer) -> 
 /// An address as text in the caller's buffer.
 fn address_text(address: IpAddr, buffer: &mut AddressBuffer) -> &[u8] {
     let mut cursor = Cursor::new(&mut buffer[..]);
-    let written = write!(cursor, "{}", address.to_canonical());
+    let written = match address.to_canonical() {
+        IpAddr::V4(address) => write_octets(&mut cursor, address),
+        IpAddr::V6(address) => write!(cursor, "{address}"),
+    };
     let length = usize::try_from(cursor.position()).unwrap_or(0);
     match written {
         Ok(()) => buffer.get(..length).unwrap_or_default(),
         Err(_) => &[],
     }
+}
+
+/// What formatting would write, at a tenth of its price.
+fn write_octets(out: &mut impl Write, address: Ipv4Addr) -> io::Result<()> {
+    for (place, octet) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            out.write_all(b".")?;
+        }
+        out.write_all(itoa::Buffer::new().format(octet).as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Room for the longest IPv6 text, 45 bytes.

@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::header;
 use pingora_core::{Error, ErrorType, Result};
 
 use super::connection::Connection;
+use crate::semantics::headers::Headers;
 
 /// What ends a body in chunks.
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
@@ -27,15 +28,15 @@ pub enum RequestBody {
 }
 
 impl RequestBody {
-    /// That of a request whose head has these headers.
+    /// That of a request whose head has these lines.
     ///
     /// # Errors
     /// None in practice: the client's framing was checked before.
-    pub fn of(headers: &HeaderMap) -> Result<Self> {
-        if headers.contains_key(header::TRANSFER_ENCODING) {
+    pub fn of(lines: &impl Headers) -> Result<Self> {
+        if lines.values(&header::TRANSFER_ENCODING).next().is_some() {
             return Ok(Self::Chunked);
         }
-        let Some(length) = headers.get(header::CONTENT_LENGTH) else {
+        let Some(length) = lines.values(&header::CONTENT_LENGTH).next() else {
             return Ok(Self::Length(0));
         };
         let length = length.to_str().ok().and_then(|text| text.parse().ok());
