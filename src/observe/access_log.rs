@@ -168,8 +168,11 @@ impl Values for Escaped<'_> {
 }
 
 /// How a value is written in JSON.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Text,
+    /// Text in which nothing is to be escaped, whatever a client does.
+    Plain,
     /// The variable's text is a JSON number as it is.
     Number,
 }
@@ -177,18 +180,18 @@ enum Shape {
 /// The keys of a JSON line, in order; a reader may count on both. New ones come at the end.
 #[rustfmt::skip] // One key, one line.
 const KEYS: &[(&str, Shape, Variable)] = &[
-    ("time_iso8601", Shape::Text, Variable::TimeIso8601),
+    ("time_iso8601", Shape::Plain, Variable::TimeIso8601),
     ("msec", Shape::Number, Variable::Milliseconds),
     ("request_id", Shape::Text, Variable::RequestId),
     ("listener", Shape::Text, Variable::Listener),
-    ("remote_addr", Shape::Text, Variable::ClientAddress),
+    ("remote_addr", Shape::Plain, Variable::ClientAddress),
     ("remote_port", Shape::Number, Variable::ClientPort),
-    ("realip_remote_addr", Shape::Text, Variable::PeerAddress),
-    ("scheme", Shape::Text, Variable::Scheme),
+    ("realip_remote_addr", Shape::Plain, Variable::PeerAddress),
+    ("scheme", Shape::Plain, Variable::Scheme),
     ("request_method", Shape::Text, Variable::RequestMethod),
     ("host", Shape::Text, Variable::Host),
     ("request_uri", Shape::Text, Variable::RequestTarget),
-    ("server_protocol", Shape::Text, Variable::ServerProtocol),
+    ("server_protocol", Shape::Plain, Variable::ServerProtocol),
     ("http_referer", Shape::Text, Variable::RequestHeader(REFERER)),
     ("http_user_agent", Shape::Text, Variable::RequestHeader(USER_AGENT)),
     ("request_length", Shape::Number, Variable::RequestLength),
@@ -196,10 +199,10 @@ const KEYS: &[(&str, Shape, Variable)] = &[
     ("upstream", Shape::Text, Variable::Upstream),
     ("attempts", Shape::Number, Variable::Attempts),
     ("upstream_addr", Shape::Text, Variable::UpstreamAddress),
-    ("upstream_status", Shape::Text, Variable::UpstreamStatus),
-    ("upstream_connect_time", Shape::Text, Variable::UpstreamConnectTime),
-    ("upstream_header_time", Shape::Text, Variable::UpstreamHeaderTime),
-    ("upstream_response_time", Shape::Text, Variable::UpstreamResponseTime),
+    ("upstream_status", Shape::Plain, Variable::UpstreamStatus),
+    ("upstream_connect_time", Shape::Plain, Variable::UpstreamConnectTime),
+    ("upstream_header_time", Shape::Plain, Variable::UpstreamHeaderTime),
+    ("upstream_response_time", Shape::Plain, Variable::UpstreamResponseTime),
     ("status", Shape::Number, Variable::Status),
     ("bytes_sent", Shape::Number, Variable::BytesSent),
     ("body_bytes_sent", Shape::Number, Variable::BodyBytesSent),
@@ -219,7 +222,8 @@ fn append_json(record: &Record<'_>, out: &mut Vec<u8>) {
 
 fn append_json_value(record: &Record<'_>, shape: &Shape, variable: &Variable, out: &mut Vec<u8>) {
     let value = out.len();
-    if let Shape::Text = shape {
+    let is_quoted = *shape != Shape::Number;
+    if is_quoted {
         out.push(b'"');
     }
     let content = out.len();
@@ -227,8 +231,12 @@ fn append_json_value(record: &Record<'_>, shape: &Shape, variable: &Variable, ou
     if out.len() == content {
         out.truncate(value);
         out.extend_from_slice(b"null");
-    } else if let Shape::Text = shape {
+        return;
+    }
+    if *shape == Shape::Text {
         escape_for_json(out, content);
+    }
+    if is_quoted {
         out.push(b'"');
     }
 }

@@ -3,10 +3,15 @@
 //! Pingora has a type for the two, and its load balancer lists backends by it. It is ours as well, so that what was picked is found again
 //! without a conversion. A path that it cannot hold is refused with the file.
 
+use std::collections::HashMap;
 use std::os::unix::net::SocketAddr as UnixAddress;
 use std::path::Path;
 
 pub(crate) use pingora_core::protocols::l4::socket::SocketAddr as Address;
+
+/// What is known of each address. The addresses are the operator's, so that nobody can choose them to collide; the standard library's hasher,
+/// which is made for those that somebody can, takes several times as long.
+pub(super) type ByAddress<T> = HashMap<Address, T, foldhash::fast::RandomState>;
 
 /// What a backend on a Unix socket is called in `Host`, when nothing else is said: what nginx has in `$proxy_host` there.
 pub(super) const UNIX_HOST: &str = "localhost";

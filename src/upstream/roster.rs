@@ -3,7 +3,6 @@
 //! Discovery publishes a [`Lineup`]; the selection, the health checks and the status read the current one. A backend that stays keeps its
 //! state, because it is the same object in the old lineup and in the new.
 
-use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
-use super::address::Address;
+use super::address::{Address, ByAddress};
 use super::admission::Kind;
 use super::backend::{Backend, Health};
 use super::balance::Members;
@@ -165,7 +164,7 @@ pub(super) struct Lineup {
     pub(super) backends: Vec<Arc<Backend>>,
     /// The same, as the policies see them: same order, same indexes.
     pub(super) members: Members,
-    by_address: HashMap<Address, usize>,
+    by_address: ByAddress<usize>,
     /// Their cookies, where clients are kept on them.
     pub(super) sessions: Option<Sessions>,
     /// Where requests wait for them.

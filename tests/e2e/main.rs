@@ -5,6 +5,7 @@
 
 mod access_log;
 mod actions;
+mod allocations;
 mod balancing;
 mod basic_auth;
 mod chaos;

@@ -1,13 +1,13 @@
 //! How long is waited for the backend's next step.
 
 use std::future::pending;
-use std::pin::Pin;
 use std::time::Duration;
 
 use pingora_core::{Error, ErrorType, Result};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::Exchange;
+use crate::upstream::http1::Alarm;
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,16 +21,32 @@ pub(super) enum Step {
 }
 
 /// The step that is due, and by when.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Deadline {
     due: Option<(Step, Duration)>,
     has_gone_on: bool,
     until: Option<Instant>,
-    /// Kept when the deadline moves: it mostly does so before the time.
-    alarm: Option<Pin<Box<Sleep>>>,
+    /// Kept when the deadline moves, and with the connection for the next request: it mostly moves before the time, and to set a timer takes
+    /// a lock.
+    alarm: Option<Alarm>,
 }
 
 impl Deadline {
+    /// Nothing is due. `alarm` is one that is not needed any more.
+    pub(super) fn new(alarm: Option<Alarm>) -> Self {
+        Self {
+            due: None,
+            has_gone_on: false,
+            until: None,
+            alarm,
+        }
+    }
+
+    /// The alarm, which is not needed any more.
+    pub(super) fn take_alarm(&mut self) -> Option<Alarm> {
+        self.alarm.take()
+    }
+
     /// There was progress: the time begins anew.
     pub(super) fn goes_on(&mut self) {
         self.has_gone_on = true;
@@ -76,7 +92,7 @@ impl Exchange<'_> {
         let timeouts = &upstream.config().timeouts;
         let due = if !self.connection.has_written() {
             Some((Step::Write, timeouts.write))
-        } else if self.answer.is_whole() || !self.outgoing.is_read {
+        } else if self.answer.is_whole() || !self.outgoing.is_due_an_answer() {
             None
         } else if self.ctx.has_answer() {
             Some((Step::Read, timeouts.read))

@@ -73,6 +73,11 @@ impl Exchange<'_> {
     }
 
     async fn deliver(&mut self, tasks: Vec<HttpTask>) -> Result<()> {
+        let is_last = self.answer.is_whole() && self.outgoing.is_over(self.connection);
+        if is_last && !self.ctx.asks_for_tunnel {
+            self.last = tasks;
+            return Ok(());
+        }
         if tasks.is_empty() {
             return Ok(());
         }

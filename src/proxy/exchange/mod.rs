@@ -14,6 +14,7 @@ mod incoming;
 mod outgoing;
 
 use http::Method;
+use pingora_core::protocols::http::HttpTask;
 use pingora_core::{ErrorSource, Result};
 use pingora_proxy::Session;
 
@@ -82,20 +83,49 @@ async fn attempt(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Result<
     };
     ctx.connected(is_reused, proxy.clock.now());
     let exchange = Exchange::new(proxy, session, ctx, &mut connection);
-    match exchange.carry().await {
-        Ok(End::Kept(keeps)) => upstream.keep(connection, keeps.limit, proxy.clock.now()),
-        Ok(End::Closed) => {}
-        Ok(End::Switched) => {
-            let (backend, welcome) = connection.into_parts();
-            ctx.tunnel = Some(Tunnel::new(backend, welcome));
+    let finished = match exchange.carry().await {
+        Ok(carried) => {
+            match carried.end {
+                End::Kept(keeps) => upstream.keep(connection, keeps.limit, proxy.clock.now()),
+                End::Closed => {}
+                End::Switched => {
+                    let (backend, welcome) = connection.into_parts();
+                    ctx.tunnel = Some(Tunnel::new(backend, welcome));
+                }
+            }
+            finish(session, carried.last, carried.has_whole_request).await
         }
-        Err(error) => {
-            return Err(failed_attempt::exchanging(
-                proxy, session, ctx, error, is_reused,
-            ));
-        }
+        Err(error) => Err(error),
+    };
+    match finished {
+        Ok(()) => Ok(Attempt::Served),
+        Err(error) => Err(failed_attempt::exchanging(
+            proxy, session, ctx, error, is_reused,
+        )),
     }
-    Ok(Attempt::Served)
+}
+
+/// Gives the client the last of its answer.
+async fn finish(session: &mut Session, last: Vec<HttpTask>, has_whole_request: bool) -> Result<()> {
+    if !last.is_empty() {
+        session.write_response_tasks(last).await?;
+    }
+    let finished = session.as_mut().finish_body().await;
+    finished.map_err(|error| error.into_down())?;
+    if !has_whole_request {
+        // The answer has said that it is the last one on this connection.
+        session.set_keepalive(None);
+        let _ = reply::hear_out(session).await;
+    }
+    Ok(())
+}
+
+/// What is left to be done when the backend's part is over.
+struct Carried {
+    end: End,
+    /// The last of the answer. It goes out when the connection is free again: a client that asks at once finds it so.
+    last: Vec<HttpTask>,
+    has_whole_request: bool,
 }
 
 /// What becomes of the backend's connection.
@@ -116,6 +146,7 @@ struct Exchange<'a> {
     outgoing: Outgoing,
     answer: AnswerReader,
     deadline: Deadline,
+    last: Vec<HttpTask>,
 }
 
 impl<'a> Exchange<'a> {
@@ -126,6 +157,7 @@ impl<'a> Exchange<'a> {
         connection: &'a mut Connection,
     ) -> Self {
         let answers_head = session.req_header().method == Method::HEAD;
+        let deadline = Deadline::new(connection.take_alarm());
         Self {
             proxy,
             session,
@@ -133,7 +165,8 @@ impl<'a> Exchange<'a> {
             connection,
             outgoing: Outgoing::default(),
             answer: AnswerReader::new(answers_head),
-            deadline: Deadline::default(),
+            deadline,
+            last: Vec::new(),
         }
     }
 
@@ -141,15 +174,21 @@ impl<'a> Exchange<'a> {
     ///
     /// # Errors
     /// What ended the exchange before.
-    async fn carry(mut self) -> Result<End> {
-        match self.run().await {
+    async fn carry(mut self) -> Result<Carried> {
+        let ended = self.run().await;
+        self.connection.keep_alarm(self.deadline.take_alarm());
+        match ended {
             Err(error)
                 if *error.esource() == ErrorSource::Upstream
                     && self.session.response_written().is_some() =>
             {
                 Err(self.break_off(error).await)
             }
-            ended => ended,
+            ended => Ok(Carried {
+                end: ended?,
+                last: self.last,
+                has_whole_request: self.outgoing.is_read,
+            }),
         }
     }
 
@@ -169,13 +208,6 @@ impl<'a> Exchange<'a> {
                 }
                 limit = self.deadline.passed() => self.give_up(limit)?,
             }
-        }
-        let finished = self.session.as_mut().finish_body().await;
-        finished.map_err(|error| error.into_down())?;
-        if !self.outgoing.is_read {
-            // The answer has said that it is the last one on this connection.
-            self.session.set_keepalive(None);
-            let _ = reply::hear_out(self.session).await;
         }
         if self.session.was_upgraded() {
             return Ok(End::Switched);

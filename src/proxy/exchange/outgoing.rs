@@ -31,6 +31,11 @@ impl Outgoing {
         self.is_read && !self.is_abandoned
     }
 
+    /// Whether the backend owes an answer: nothing more comes to it.
+    pub(super) fn is_due_an_answer(&self) -> bool {
+        self.is_read || self.is_abandoned
+    }
+
     /// Whether the client is read from: for the next piece, when the last one is out, or to see whether it is still there.
     pub(super) fn wants_more(&self, connection: &Connection) -> bool {
         self.is_read || (!self.is_abandoned && connection.has_written())
@@ -64,6 +69,9 @@ impl Exchange<'_> {
 
     /// The client has sent a piece of the body, or the end of it.
     pub(super) fn take_piece(&mut self, piece: Option<Bytes>) -> Result<()> {
+        if self.outgoing.is_read {
+            return Ok(());
+        }
         let is_last = piece.is_none() || self.session.as_mut().is_body_done();
         self.outgoing.is_read = is_last;
         self.send(piece, is_last)

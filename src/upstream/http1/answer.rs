@@ -17,6 +17,9 @@ use crate::semantics::answer::{self, AnswerBody, MOST_HEAD, MOST_HEADERS, Malfor
 /// What chunks that cannot be read are called; Pingora has the same name for them.
 const INVALID_CHUNK: ErrorType = ErrorType::new("InvalidChunk");
 
+/// Lines that are put into a head on its way to the client: its maps need not grow for them.
+const ADDED: usize = 5;
+
 /// Of a head that cannot be read, so much is told, in bytes.
 const TOLD: usize = 200;
 
@@ -258,7 +261,8 @@ fn build(
     parsed: &httparse::Response<'_, '_>,
     status: u16,
 ) -> Result<Box<ResponseHeader>> {
-    let mut head = Box::new(ResponseHeader::build(status, Some(parsed.headers.len()))?);
+    let lines = parsed.headers.len() + ADDED;
+    let mut head = Box::new(ResponseHeader::build(status, Some(lines))?);
     head.set_version(match parsed.version {
         Some(0) => Version::HTTP_10,
         _ => Version::HTTP_11,

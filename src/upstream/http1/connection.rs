@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use pingora_core::protocols::Stream;
 use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::time::Sleep;
 
 use super::super::address::Address;
 
@@ -29,7 +30,12 @@ pub struct Connection {
     outgoing: Outgoing,
     /// What is written may still wait in TLS.
     is_unflushed: bool,
+    /// For whoever waits for the backend; see [`Alarm`].
+    alarm: Option<Alarm>,
 }
+
+/// A timer that goes from one request to the next with the connection. It may go off early, since nobody sets it back.
+pub type Alarm = Pin<Box<Sleep>>;
 
 /// What is to be written, in this order.
 #[derive(Debug, Default)]
@@ -64,7 +70,18 @@ impl Connection {
             next_read: LEAST_READ,
             outgoing: Outgoing::default(),
             is_unflushed: false,
+            alarm: None,
         }
+    }
+
+    /// The alarm of whoever has waited before.
+    pub fn take_alarm(&mut self) -> Option<Alarm> {
+        self.alarm.take()
+    }
+
+    /// Keeps the alarm for the next one.
+    pub fn keep_alarm(&mut self, alarm: Option<Alarm>) {
+        self.alarm = alarm;
     }
 
     /// What was read and not taken yet.

@@ -4,11 +4,10 @@
 //! good is asked when it is taken, which costs no call to the kernel, and once a second of all, so that one that the backend has closed is
 //! closed here.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::super::address::Address;
+use super::super::address::{Address, ByAddress};
 use super::connection::Connection;
 use crate::clock::Clock;
 
@@ -29,7 +28,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    by_address: HashMap<Address, Vec<Kept>>,
+    by_address: ByAddress<Vec<Kept>>,
     count: usize,
     is_looked_after: bool,
 }

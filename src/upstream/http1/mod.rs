@@ -24,7 +24,7 @@ use pingora_core::protocols::ALPN;
 use pingora_core::protocols::l4::ext::TcpKeepalive;
 
 pub use answer::{AnswerReader, Keeps, Part};
-pub use connection::{Connection, Event};
+pub use connection::{Alarm, Connection, Event};
 pub(super) use idle::Idle;
 pub use request::RequestBody;
 
