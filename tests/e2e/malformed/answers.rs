@@ -14,20 +14,52 @@ use std::sync::Arc;
 
 use super::cases::{self, Case};
 use super::strict::{self, Answered};
-use crate::support::{Backend, Conversation, DEADLINE, Proxy, ok, upstream_of};
+use crate::support::{Authority, Backend, Conversation, DEADLINE, Proxy, ok, upstream_of};
 
 const KEYS: &str =
     "timeouts: { response: 2s, read: 2s }\n    outlier: off\n    retry: { attempts: 1 }";
 
 #[test]
 fn a_malformed_answer_is_never_passed_on() {
-    let cases = Arc::new(cases::read("answers.txt", 100));
-    let told = Arc::clone(&cases);
-    let backend = Backend::start(move |conversation| answer_each(conversation, &told));
+    let cases = read();
+    let backend = Backend::start(telling(&cases));
     let proxy = Proxy::start(&upstream_of(&[backend.address()], KEYS));
+    assert_none_is_passed_on(&proxy, &cases, "");
+}
+
+#[test]
+fn a_malformed_answer_over_tls_is_never_passed_on() {
+    let cases = read();
+    let certificate = Authority::new("of the backend").issue(&["a.test"]);
+    let backend = Backend::start_tls(certificate.server(), telling(&cases));
+    let keys = format!("protocol: auto\n    tls: {{ verify: false }}\n    {KEYS}");
+    let proxy = Proxy::start(&upstream_of(&[backend.address()], &keys));
+    assert_none_is_passed_on(&proxy, &cases, "");
+}
+
+#[test]
+fn a_malformed_answer_to_who_asks_for_a_websocket_is_never_passed_on() {
+    // A switch is asked for here, so that it is no fault.
+    let cases: Vec<_> = cases::read("answers.txt", 100)
+        .into_iter()
+        .filter(|case| !case.name.starts_with("101"))
+        .collect();
+    let cases = Arc::new(cases);
+    let backend = Backend::start(telling(&cases));
+    let proxy = Proxy::start(&upstream_of(&[backend.address()], KEYS));
+    let upgrade = "Connection: Upgrade, close\r\nUpgrade: websocket\r\n";
+    assert_none_is_passed_on(&proxy, &cases, upgrade);
+}
+
+fn read() -> Arc<Vec<Case>> {
+    Arc::new(cases::read("answers.txt", 100))
+}
+
+/// Asks for each case, with these header lines, and behind each for something that is well.
+fn assert_none_is_passed_on(proxy: &Proxy, cases: &[Case], lines: &str) {
     let mut wrong = Vec::new();
     for (index, case) in cases.iter().enumerate() {
-        let bytes = ask(proxy.address(), index);
+        let bytes = ask_with(proxy.address(), index, lines);
         let verdict = judge(&case.outcome, &bytes);
         let next = proxy.get("/next");
         let verdict = verdict.and(match next.body == b"next" && next.status == 200 {
@@ -50,6 +82,11 @@ fn a_malformed_answer_is_never_passed_on() {
     );
 }
 
+fn telling(cases: &Arc<Vec<Case>>) -> impl Fn(&mut Conversation) + Send + Sync + 'static {
+    let cases = Arc::clone(cases);
+    move |conversation| answer_each(conversation, &cases)
+}
+
 fn answer_each(conversation: &mut Conversation, cases: &[Case]) {
     while let Some(request) = conversation.request() {
         match request.target().strip_prefix("/case-") {
@@ -61,10 +98,17 @@ fn answer_each(conversation: &mut Conversation, cases: &[Case]) {
 
 /// All that comes, to the end of the connection.
 pub(super) fn ask(address: SocketAddr, index: usize) -> Vec<u8> {
+    ask_with(address, index, "")
+}
+
+fn ask_with(address: SocketAddr, index: usize, lines: &str) -> Vec<u8> {
     let mut socket = TcpStream::connect(address).unwrap();
     socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    let request =
-        format!("GET /case-{index} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+    let close = match lines {
+        "" => "Connection: close\r\n",
+        lines => lines,
+    };
+    let request = format!("GET /case-{index} HTTP/1.1\r\nHost: a.test\r\n{close}\r\n");
     socket.write_all(request.as_bytes()).unwrap();
     let mut bytes = Vec::new();
     match socket.read_to_end(&mut bytes) {
