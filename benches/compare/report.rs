@@ -240,9 +240,10 @@ impl Report {
     pub(crate) fn new(options: &Options, tools: &Tools) -> Self {
         let date = said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]);
         let kernel = said("uname", &["-sr"]);
+        let revision = said("git", &["describe", "--always", "--dirty"]);
         let revision = match std::env::var("EVENKEEL") {
-            Ok(_) => "another build (EVENKEEL)".to_owned(),
-            Err(_) => said("git", &["describe", "--always", "--dirty"]),
+            Ok(build) => format!("{revision}, the build {build}"),
+            Err(_) => revision,
         };
         let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let cpu = cpu
