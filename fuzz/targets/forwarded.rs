@@ -26,11 +26,12 @@ fuzz_target!(|bytes: &[u8]| {
     let trusted = TrustedProxies::new(networks.to_vec());
     let (plain, standard) = lines(bytes);
     let client = client_ip::find(
-        peer,
+        Some(peer),
         plain.iter().copied(),
         standard.iter().copied(),
         &trusted,
     );
+    let client = client.expect("a peer with an address");
     let nodes = plain
         .iter()
         .flat_map(|line| line.split(|byte| *byte == b','));
