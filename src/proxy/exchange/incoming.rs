@@ -26,11 +26,12 @@ impl Exchange<'_> {
                 self.outgoing.abandon();
                 Ok(())
             }
-            Event::Read => self.pass_on().await,
-            Event::Ended | Event::NotRead(_) if self.answer.is_whole() => {
+            // It has gone, or goes on behind its answer: either way it is not for the rest of the request.
+            Event::Read | Event::Ended | Event::NotRead(_) if self.answer.is_whole() => {
                 self.outgoing.abandon();
                 Ok(())
             }
+            Event::Read => self.pass_on().await,
             Event::Ended => match self.answer.end() {
                 Ok(Some(part)) => {
                     self.outgoing.abandon();
