@@ -2,7 +2,7 @@
 # by hand. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run test check compose-test interop soak bench bench-idle fuzz pgo
+.PHONY: help deps run test check compose-test interop soak bench bench-idle fuzz pgo sbom
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,3 +53,6 @@ pgo: deps ## target/pgo/evenkeel: the program, built with what was seen of it at
 
 fuzz: deps ## Each fuzzer for FUZZ_SECONDS (10); needs a C++ compiler
 	sh fuzz/run.sh
+
+sbom: deps ## What the program is made of, as CycloneDX: target/sbom/evenkeel.cdx.json
+	bash scripts/sbom.sh
