@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=${FUZZ_SECONDS:-10}
 host=$(rustc -vV | sed -n 's/^host: //p')
-targets=${*:-head chunks proxy_protocol forwarded path template configuration request}
+targets=${*:-head chunks proxy_protocol forwarded path template configuration request answer}
 
 export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
