@@ -121,13 +121,6 @@ routes:
 END
 }
 
-# Nobody listens on it at this moment.
-free_port() {
-    local port
-    while port=$((20000 + RANDOM % 12000)) && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
-    echo "$port"
-}
-
 clean_up() {
     for pid in "${pids[@]}"; do
         kill "$pid" 2>/dev/null || true

@@ -185,6 +185,7 @@ impl ProxyHttp for Proxy {
         response: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        phase::upstream_response::check(response)?;
         phase::upstream_response::note(self, session, response, ctx)
     }
 

@@ -146,7 +146,7 @@ impl Reload {
         let wanted = pools::kept(next);
         if wanted > self.kept.0 {
             refused.push(format!(
-                "upstreams: `connections.keepalive` of all together is {wanted}, and this process can keep {}; restart it, or write less",
+                "upstreams: `connections.keepalive` of all over HTTP/2 together is {wanted}, and this process can keep {}; restart it, or write less",
                 self.kept.0
             ));
         }

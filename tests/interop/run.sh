@@ -249,10 +249,6 @@ started() {
     pids+=("$1")
 }
 
-free_port() {
-    "$work/venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 clean_up() {
     local status=$?
     set +e

@@ -55,6 +55,13 @@ libraries_of() {
 # apt-get would rather download as a user of its own, who may not write here.
 download() { apt-get download -q -o APT::Sandbox::User=root "$@"; }
 
+# Nobody listens on it at this moment.
+free_port() {
+    local port
+    while port=$((20000 + RANDOM % 12000)) && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+    echo "$port"
+}
+
 # Certificates that the suites believe in: an authority, a server's for `localhost`, and a client's.
 provide_certificates() {
     certificates=$scratch/certificates

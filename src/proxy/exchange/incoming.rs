@@ -1,6 +1,6 @@
 //! The answer, on its way to the client.
 
-use http::{Method, StatusCode, Version, header};
+use http::{Version, header};
 use pingora_core::protocols::http::HttpTask;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
@@ -111,16 +111,7 @@ impl Exchange<'_> {
         is_all: bool,
     ) -> Result<HttpTask> {
         upstream_response::note(self.proxy, self.session, &mut head, self.ctx)?;
-        let has_end = is_all
-            || head.status.is_informational()
-            || head.headers.contains_key(header::CONTENT_LENGTH)
-            || head.headers.contains_key(header::TRANSFER_ENCODING)
-            || matches!(
-                head.status,
-                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-            )
-            || self.session.req_header().method == Method::HEAD;
-        if !has_end {
+        if self.answer.ends_with_connection() {
             // The client's connection goes on where the backend's does not.
             head.set_version(Version::HTTP_11);
             head.insert_header(header::TRANSFER_ENCODING, "chunked")?;

@@ -7,13 +7,22 @@ use pingora_proxy::Session;
 
 use super::failed_attempt;
 use crate::proxy::{Ctx, Proxy, stall};
+use crate::semantics::answer::MOST_HEAD;
 use crate::semantics::{framing, hop_by_hop};
 
 /// Interim answers that one request may have. Nobody has a use for as many; a backend that goes on with them would never be done.
 const MOST_INTERIM: u8 = 100;
 
-/// What the head of an answer may have over HTTP/2, in bytes; over HTTP/1 the engine takes no more either.
-const MOST_HEAD: usize = 1024 * 1024;
+/// Checks what Pingora has read. The reader of `upstream::http1` has checked what it gives out.
+///
+/// # Errors
+/// It can be read in two ways, or is too large.
+pub(in crate::proxy) fn check(response: &ResponseHeader) -> Result<()> {
+    match unclear(response) {
+        Some(why) => Err(unusable(why)),
+        None => Ok(()),
+    }
+}
 
 /// Notes when and with what the backend answered.
 ///
@@ -26,14 +35,13 @@ pub(in crate::proxy) fn note(
     ctx: &mut Ctx,
 ) -> Result<()> {
     let status = response.status.as_u16();
-    if let Some(why) = unusable(ctx, response) {
-        return Err(Error::explain(ErrorType::InvalidHTTPHeader, why).into_up());
+    if let Some(why) = unasked(ctx, response) {
+        return Err(unusable(why));
     }
     if response.status.is_informational() && status != 101 {
         ctx.interim_answers += 1;
         if ctx.interim_answers > MOST_INTERIM {
-            let why = "it has more interim answers than one needs";
-            return Err(Error::explain(ErrorType::InvalidHTTPHeader, why).into_up());
+            return Err(unusable("it has more interim answers than one needs"));
         }
         return Ok(());
     }
@@ -52,16 +60,24 @@ pub(in crate::proxy) fn note(
     Ok(())
 }
 
-/// Why an answer that Pingora takes must not reach the client.
-fn unusable(ctx: &Ctx, response: &ResponseHeader) -> Option<&'static str> {
-    if response.status == StatusCode::SWITCHING_PROTOCOLS {
-        if !ctx.asks_for_tunnel {
-            return Some("it switches protocols without being asked");
-        }
-        if !hop_by_hop::is_websocket_or_nothing(&response.headers) {
-            return Some("it switches to a protocol that it was not asked for");
-        }
+fn unusable(why: &'static str) -> Box<Error> {
+    Error::explain(ErrorType::InvalidHTTPHeader, why).into_up()
+}
+
+/// Why a switch to another protocol must not reach the client, if the answer is one.
+fn unasked(ctx: &Ctx, response: &ResponseHeader) -> Option<&'static str> {
+    if response.status != StatusCode::SWITCHING_PROTOCOLS {
+        return None;
     }
+    if !ctx.asks_for_tunnel {
+        return Some("it switches protocols without being asked");
+    }
+    let is_other = !hop_by_hop::is_websocket_or_nothing(&response.headers);
+    is_other.then_some("it switches to a protocol that it was not asked for")
+}
+
+/// Why an answer that Pingora takes must not reach the client.
+fn unclear(response: &ResponseHeader) -> Option<&'static str> {
     if response.version == Version::HTTP_2 && length(response) > MOST_HEAD {
         return Some("its head is too large");
     }

@@ -89,6 +89,11 @@ impl AnswerReader {
         self.keeps.filter(|_| self.is_whole())
     }
 
+    /// Whether it has a body that ends where the connection does.
+    pub fn ends_with_connection(&self) -> bool {
+        matches!(self.state, State::Body(AnswerBody::UntilClose))
+    }
+
     /// How many bytes more of the body are known to come.
     pub fn expected(&self) -> u64 {
         match self.state {

@@ -22,6 +22,8 @@ pub struct Connection {
     stream: Stream,
     /// Where it leads.
     pub(super) address: Address,
+    /// The name that the backend was asked for in TLS, or nothing.
+    pub(super) name: String,
     /// What it began with: the header of the PROXY protocol, or nothing.
     pub(super) introduction: Vec<u8>,
     unread: BytesMut,
@@ -61,10 +63,16 @@ pub enum Event {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, address: Address, introduction: Vec<u8>) -> Self {
+    pub(super) fn new(
+        stream: Stream,
+        address: Address,
+        name: String,
+        introduction: Vec<u8>,
+    ) -> Self {
         Self {
             stream,
             address,
+            name,
             introduction,
             unread: BytesMut::new(),
             next_read: LEAST_READ,

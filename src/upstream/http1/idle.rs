@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::super::address::{Address, ByAddress};
+use super::super::backend::Backend;
 use super::connection::Connection;
 use crate::clock::Clock;
 
@@ -49,16 +50,19 @@ impl Idle {
         }))
     }
 
-    /// A connection to `address` that began with `introduction`, if a good one waits.
+    /// A connection to `backend` that began with `introduction`, if a good one waits. What is at one address may have had another name, to
+    /// which the certificate was held then.
     pub(super) fn take(
         &self,
-        address: &Address,
+        backend: &Backend,
         introduction: &[u8],
         now: Instant,
     ) -> Option<Box<Connection>> {
         loop {
             // One that is not good is dropped when nothing is locked.
-            let mut kept = self.0.waiting().take(address, introduction)?;
+            let mut kept = self.0.waiting().take(backend.address(), |connection| {
+                connection.introduction == introduction && connection.name == backend.peer().sni
+            })?;
             if kept.is_good(now) {
                 return Some(kept.connection);
             }
@@ -107,10 +111,9 @@ impl Shared {
 }
 
 impl Waiting {
-    fn take(&mut self, address: &Address, introduction: &[u8]) -> Option<Kept> {
+    fn take(&mut self, address: &Address, fits: impl Fn(&Connection) -> bool) -> Option<Kept> {
         let kept = self.by_address.get_mut(address)?;
-        let fits = |kept: &Kept| kept.connection.introduction == introduction;
-        let newest = kept.iter().rposition(fits)?;
+        let newest = kept.iter().rposition(|kept| fits(&kept.connection))?;
         self.count -= 1;
         Some(kept.remove(newest))
     }

@@ -108,7 +108,7 @@ impl Upstream {
         let introduction = introduction.map(|version| write(version, &behalf()));
         let introduction = introduction.unwrap_or_default();
         if let Purpose::Requests = purpose
-            && let Some(connection) = self.idle.take(backend.address(), &introduction, now)
+            && let Some(connection) = self.idle.take(backend, &introduction, now)
         {
             return Ok(Reached::Http1 {
                 connection,
@@ -131,7 +131,12 @@ impl Upstream {
             backend.choose_http2(true);
             return Ok(Reached::Http2);
         }
-        let connection = Connection::new(stream, backend.address().clone(), introduction);
+        let connection = Connection::new(
+            stream,
+            backend.address().clone(),
+            peer.sni.clone(),
+            introduction,
+        );
         Ok(Reached::Http1 {
             connection: Box::new(connection),
             is_reused: false,

@@ -92,16 +92,24 @@ fn what_cannot_change_while_the_process_runs_is_refused_with_the_whole_file() {
         });
     }
     assert_eq!(proxy.get("/").text(), "one");
-    let keepalive = "{ backends: [127.0.0.1:1], connections: { keepalive: 1000000 } }";
+    let keepalive =
+        "{ backends: [127.0.0.1:1], connections: { keepalive: 1000000 }, protocol: http2 }";
     proxy.reload(&format!(
         "server: {{ threads: 1 }}\nupstreams: {{ web: {keepalive} }}\n{}",
         saying("two")
     ));
     proxy.stderr.find("the pool's limit", |line| {
-        line.contains("`connections.keepalive` of all together is 1000000")
+        line.contains("`connections.keepalive` of all over HTTP/2 together is 1000000")
             .then_some(())
     });
     assert_eq!(proxy.get("/").text(), "one");
+    // Over HTTP/1 there is no such limit.
+    let keepalive = keepalive.replace(", protocol: http2", "");
+    proxy.reload(&format!(
+        "server: {{ threads: 1 }}\nupstreams: {{ web: {keepalive} }}\n{}",
+        saying("two")
+    ));
+    eventually("it is in force", || proxy.get("/").text() == "two");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use rustls::ProtocolVersion;
 
 use super::{NAME, answering, file, file_for, in_front_of, start};
 use crate::support::{
-    Authority, Backend, Certificate, Client, Conversation, Proxy, ask, expired, ok,
+    Authority, Backend, Certificate, Client, Conversation, DnsServer, Proxy, ask, eventually,
+    expired, ok,
 };
 
 /// One GET fails with this status and error, and the log gives this reason, as the end of its line.
@@ -234,4 +235,33 @@ fn a_certificate_that_pingora_cannot_read_costs_its_request_and_nothing_else() {
         client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
         assert!(client.try_answer().is_err());
     }
+}
+
+/// Seen failing with connections kept by address alone: the former name's one goes on.
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs 127.0.0.9")]
+fn a_connection_is_not_used_again_under_a_name_that_its_certificate_is_not_for() {
+    let authority = Authority::new("our authority");
+    let backend = answering(&authority.issue(&["old.test"]));
+    let port = backend.address().port();
+    let dns = DnsServer::start();
+    dns.set_addresses("old.test", 1, &["127.0.0.1"]);
+    dns.set_addresses("new.test", 1, &["127.0.0.9"]);
+    let file = file_for(
+        &format!("\"old.test:{port}\", \"new.test:{port}\""),
+        "tls: { ca: ca.pem }\n    outlier: off",
+    );
+    let resolver = format!("resolver: {{ servers: [{}] }}\n", dns.address());
+    let proxy = start(&(resolver + &file), &[("ca.pem", authority.pem())]);
+    // Nobody is at the other address: whoever is sent there goes on to this one.
+    assert_eq!(proxy.get("/").status, 200);
+    dns.set_addresses("new.test", 1, &["127.0.0.1"]);
+    dns.set_addresses("old.test", 1, &["127.0.0.9"]);
+    eventually("the address is held to its new name", || {
+        proxy.get("/").status == 502
+    });
+    proxy.stderr.find("the reason", |line| {
+        line.contains("its certificate is for old.test, not for new.test")
+            .then_some(())
+    });
 }
