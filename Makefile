@@ -34,6 +34,7 @@ compose-test: ## The Docker Compose example on a real engine; as root on Debian 
 
 # CHAOS_SEED says what happens when; the seed of a run is its first line.
 soak: deps ## What `make test` has for seconds, for SOAK_MINUTES (60): backends that fail, clients that vanish, reloads, and nothing may go wrong
+	cargo build --example counting
 	SOAK_MINUTES=$${SOAK_MINUTES:-60} cargo test --test e2e chaos::whatever -- --nocapture
 
 # ONLY=small,tls AGAINST=evenkeel,nginx ROUNDS=3 SECONDS=2 WORKERS=1 choose a part; RECORD=yes writes docs/performance.md.

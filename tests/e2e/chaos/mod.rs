@@ -15,6 +15,7 @@ mod backend;
 mod body;
 mod clients;
 mod exchange;
+mod memory;
 mod plan;
 mod process;
 mod wire;
@@ -29,8 +30,8 @@ use tokio::time::{Instant, sleep};
 
 use self::backend::{ChaosBackend, Mood};
 use self::clients::{Crowd, Place, Tally, all_around};
+use self::memory::{Count, Memory};
 use self::plan::{CALM, Event, Plan, STORM};
-use self::process::Line;
 use self::wire::Wire;
 use crate::support::{DnsServer, Proxy, eventually};
 
@@ -40,13 +41,11 @@ const SHORT: Duration = Duration::from_secs(8);
 const MOST: usize = 24;
 /// Threads that Tokio keeps for what blocks: reading the file, following the log, and the resolver's file.
 const BLOCKING: usize = 3;
-/// From when on a run is long enough for a verdict on its memory, and what it may grow in an hour.
-const LONG: Duration = Duration::from_secs(30 * 60);
-const GROWTH: f64 = 0.01;
-/// Fewer are no line.
-const LEAST_MINUTES: usize = 6;
+/// By how much what it holds may differ between two times at which there is nothing to do.
+const SLACK: f64 = 1.25;
 
 struct Scene {
+    count: Count,
     storm: Vec<ChaosBackend>,
     calm: Vec<ChaosBackend>,
     names: Vec<ChaosBackend>,
@@ -54,9 +53,10 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Self {
+    fn new(count: Count) -> Self {
         let some = |count| (0..count).map(|_| ChaosBackend::new()).collect();
         let scene = Self {
+            count,
             storm: some(STORM),
             calm: some(CALM),
             names: some(2),
@@ -129,8 +129,9 @@ impl Scene {
              routes:\n\
              \x20 - {{ match: {{ path: /calm/ }}, upstream: calm }}\n\
              \x20 - {{ match: {{ path: /names/ }}, upstream: names }}\n\
-             \x20 - {{ match: {{ path: /storm/ }}, upstream: storm }}\n",
+             \x20 - {{ match: {{ path: /storm/ }}, upstream: storm }}\n{route}",
             dns = self.dns.address(),
+            route = self.count.route(),
         )
     }
 
@@ -168,39 +169,48 @@ fn given(name: &str) -> Option<u64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(not(target_os = "linux"), ignore = "looks into /proc")]
 async fn whatever_happens_no_body_is_wrong_no_healthy_request_fails_and_nothing_is_left() {
+    everything_happens(Count::Resident).await;
+}
+
+/// Seen failing with a kilobyte that is lost with each reload.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(target_os = "linux"), ignore = "looks into /proc")]
+async fn whatever_happens_the_memory_of_all_that_is_over_is_given_back() {
+    everything_happens(Count::Held).await;
+}
+
+async fn everything_happens(count: Count) {
     let seed = given("CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..));
     let duration = given("SOAK_MINUTES").map_or(SHORT, |minutes| Duration::from_secs(60 * minutes));
     eprintln!("CHAOS_SEED={seed}, for {duration:?}");
-    let scene = Scene::new();
-    let proxy = Proxy::start(&scene.file(0));
+    let scene = Scene::new(count);
+    let proxy = Proxy::start_command(count.program(), &scene.file(0));
     let files = open_files_at_rest(&proxy).await;
     let place = Place {
         main: proxy.address(),
         side: proxy.path("side.sock"),
     };
-    scene.are_all(Mood::Well);
-    block_in_place(|| is_well(&proxy));
+    let held = at_rest_after_a_round(&scene, &proxy, &place, seed, files).await;
     let crowd = Crowd::start(&place, seed);
     let (memory, threads) = storm(&scene, &proxy, Plan::new(seed), duration).await;
     scene.are_all(Mood::Well);
     block_in_place(|| proxy.reload(&scene.file(0)));
     let tally = crowd.stop().await;
-    block_in_place(|| is_well(&proxy));
-    let after = all_around(&place, seed).await;
-    report(&tally, &memory, duration);
+    report(&tally);
+    memory.judge();
     assert_laws(&scene, &proxy, &tally);
-    assert_eq!((after.wrong, after.unfair), (vec![], vec![]), "afterwards");
-    assert!(
-        after.counts.values().all(|counts| counts[1..] == [0, 0]),
-        "{:?}",
-        after.counts
-    );
+    let after = at_rest_after_a_round(&scene, &proxy, &place, seed, files).await;
+    eprintln!("{count:?} at rest, in KiB: {held} before, {after} afterwards");
+    if count == Count::Held {
+        assert!(
+            after < held * SLACK,
+            "{held} KiB before, {after} afterwards"
+        );
+    }
     every_place_is_free(&scene, &place).await;
     scene.are_all(Mood::Dead);
     block_in_place(|| {
-        eventually("open files are as many as at the start", || {
-            process::open_files(proxy.id()) <= files
-        });
+        no_more_files_than(files, &proxy);
         eventually("threads are as many as at the start", || {
             process::threads(proxy.id()) <= threads + BLOCKING
         });
@@ -217,6 +227,37 @@ async fn open_files_at_rest(proxy: &Proxy) -> usize {
     least
 }
 
+fn no_more_files_than(files: usize, proxy: &Proxy) {
+    eventually("open files are as many as at the start", || {
+        process::open_files(proxy.id()) <= files
+    });
+}
+
+/// Serves one round of requests, all of which must succeed, and ends all connections; the memory it has then.
+async fn at_rest_after_a_round(
+    scene: &Scene,
+    proxy: &Proxy,
+    place: &Place,
+    seed: u64,
+    files: usize,
+) -> f64 {
+    scene.are_all(Mood::Well);
+    block_in_place(|| is_well(proxy));
+    let tally = all_around(place, seed).await;
+    assert_eq!((tally.wrong, tally.unfair), (vec![], vec![]));
+    let counts = &tally.counts;
+    assert!(
+        counts.values().all(|counts| counts[1..] == [0, 0]),
+        "{counts:?}"
+    );
+    scene.are_all(Mood::Dead);
+    block_in_place(|| no_more_files_than(files, proxy));
+    let memory = block_in_place(|| scene.count.of(proxy));
+    scene.are_all(Mood::Well);
+    block_in_place(|| is_well(proxy));
+    memory
+}
+
 /// Waits until the storm is over for the proxy as well.
 fn is_well(proxy: &Proxy) {
     let mut in_a_row = 0;
@@ -227,17 +268,12 @@ fn is_well(proxy: &Proxy) {
     });
 }
 
-/// Lets everything happen for so long; the memory by the second, and the threads of the beginning.
-async fn storm(
-    scene: &Scene,
-    proxy: &Proxy,
-    plan: Plan,
-    duration: Duration,
-) -> (Vec<(f64, f64)>, usize) {
-    const ROTATION: f64 = 60.0;
+/// Lets everything happen for so long; the memory meanwhile, and the threads of the beginning.
+async fn storm(scene: &Scene, proxy: &Proxy, plan: Plan, duration: Duration) -> (Memory, usize) {
+    const ROTATION: Duration = Duration::from_secs(60);
     let begin = Instant::now();
-    let mut memory = vec![];
-    let mut rotated = 0.0;
+    let mut memory = Memory::of(scene.count);
+    let mut rotated = begin;
     let threads = process::threads(proxy.id());
     for (pause, event) in plan {
         if begin.elapsed() > duration {
@@ -245,10 +281,9 @@ async fn storm(
         }
         sleep(pause).await;
         scene.happens(event, proxy).await;
-        let now = begin.elapsed().as_secs_f64();
-        memory.push((now, process::memory(proxy.id())));
-        if now - rotated > ROTATION {
-            rotated = now;
+        block_in_place(|| memory.look(proxy));
+        if rotated.elapsed() > ROTATION {
+            rotated = Instant::now();
             std::fs::rename(proxy.path("access.log"), proxy.path("access.log.1")).unwrap();
             proxy.signal(Signal::USR1);
         }
@@ -256,7 +291,7 @@ async fn storm(
     (memory, threads)
 }
 
-fn report(tally: &Tally, memory: &[(f64, f64)], duration: Duration) {
+fn report(tally: &Tally) {
     for ((client, upstream), [right, answered, broken]) in &tally.counts {
         eprintln!(
             "{client:?} at {upstream}: {right} right, {answered} with another status, {broken} visibly broken"
@@ -266,35 +301,6 @@ fn report(tally: &Tally, memory: &[(f64, f64)], duration: Duration) {
         "statuses {:?}, {} asked anew after a farewell",
         tally.statuses, tally.farewells
     );
-    let lows = lows(memory);
-    eprintln!("memory, at its least in each minute, in KiB: {lows:?}");
-    if lows.len() < LEAST_MINUTES {
-        return;
-    }
-    let line = Line::through(&lows[lows.len() / 2..]);
-    let by_hour = |slope: f64| slope * 60.0 / line.level;
-    let (growth, error) = (by_hour(line.slope), by_hour(line.error));
-    eprintln!(
-        "over the second half it grows by {:+.2} % an hour, give or take {:.2}",
-        growth * 100.0,
-        error * 100.0
-    );
-    // In a shorter run the noise of a minute would look like much of an hour.
-    if duration >= LONG {
-        let surely = growth - 2.0 * error;
-        assert!(surely < GROWTH, "it grows by {growth:.3} of itself an hour");
-    }
-}
-
-/// What is left between bodies that are under way: the least of each minute.
-fn lows(memory: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let minute = |(second, _): &(f64, f64)| (second / 60.0).floor();
-    let minutes = memory.chunk_by(|one, next| minute(one) == minute(next));
-    let least = |samples: &[(f64, f64)]| {
-        let least = samples.iter().map(|(_, memory)| *memory);
-        (minute(&samples[0]), least.fold(f64::INFINITY, f64::min))
-    };
-    minutes.map(least).collect()
 }
 
 fn assert_laws(scene: &Scene, proxy: &Proxy, tally: &Tally) {
