@@ -177,46 +177,54 @@ enum Shape {
     Number,
 }
 
+/// A key, how it begins in a line, and what stands behind it.
+macro_rules! key {
+    ($key:literal, $shape:ident, $variable:expr) => {
+        ($key, concat!(",\"", $key, "\":"), Shape::$shape, $variable)
+    };
+}
+
 /// The keys of a JSON line, in order; a reader may count on both. New ones come at the end.
 #[rustfmt::skip] // One key, one line.
-const KEYS: &[(&str, Shape, Variable)] = &[
-    ("time_iso8601", Shape::Plain, Variable::TimeIso8601),
-    ("msec", Shape::Number, Variable::Milliseconds),
-    ("request_id", Shape::Text, Variable::RequestId),
-    ("listener", Shape::Text, Variable::Listener),
-    ("remote_addr", Shape::Plain, Variable::ClientAddress),
-    ("remote_port", Shape::Number, Variable::ClientPort),
-    ("realip_remote_addr", Shape::Plain, Variable::PeerAddress),
-    ("scheme", Shape::Plain, Variable::Scheme),
-    ("request_method", Shape::Text, Variable::RequestMethod),
-    ("host", Shape::Text, Variable::Host),
-    ("request_uri", Shape::Text, Variable::RequestTarget),
-    ("server_protocol", Shape::Plain, Variable::ServerProtocol),
-    ("http_referer", Shape::Text, Variable::RequestHeader(REFERER)),
-    ("http_user_agent", Shape::Text, Variable::RequestHeader(USER_AGENT)),
-    ("request_length", Shape::Number, Variable::RequestLength),
-    ("route", Shape::Text, Variable::Route),
-    ("upstream", Shape::Text, Variable::Upstream),
-    ("attempts", Shape::Number, Variable::Attempts),
-    ("upstream_addr", Shape::Text, Variable::UpstreamAddress),
-    ("upstream_status", Shape::Plain, Variable::UpstreamStatus),
-    ("upstream_connect_time", Shape::Plain, Variable::UpstreamConnectTime),
-    ("upstream_header_time", Shape::Plain, Variable::UpstreamHeaderTime),
-    ("upstream_response_time", Shape::Plain, Variable::UpstreamResponseTime),
-    ("status", Shape::Number, Variable::Status),
-    ("bytes_sent", Shape::Number, Variable::BytesSent),
-    ("body_bytes_sent", Shape::Number, Variable::BodyBytesSent),
-    ("request_time", Shape::Number, Variable::RequestTime),
-    ("error", Shape::Text, Variable::Error),
+const KEYS: &[(&str, &str, Shape, Variable)] = &[
+    key!("time_iso8601", Plain, Variable::TimeIso8601),
+    key!("msec", Number, Variable::Milliseconds),
+    key!("request_id", Text, Variable::RequestId),
+    key!("listener", Text, Variable::Listener),
+    key!("remote_addr", Plain, Variable::ClientAddress),
+    key!("remote_port", Number, Variable::ClientPort),
+    key!("realip_remote_addr", Plain, Variable::PeerAddress),
+    key!("scheme", Plain, Variable::Scheme),
+    key!("request_method", Text, Variable::RequestMethod),
+    key!("host", Text, Variable::Host),
+    key!("request_uri", Text, Variable::RequestTarget),
+    key!("server_protocol", Plain, Variable::ServerProtocol),
+    key!("http_referer", Text, Variable::RequestHeader(REFERER)),
+    key!("http_user_agent", Text, Variable::RequestHeader(USER_AGENT)),
+    key!("request_length", Number, Variable::RequestLength),
+    key!("route", Text, Variable::Route),
+    key!("upstream", Text, Variable::Upstream),
+    key!("attempts", Number, Variable::Attempts),
+    key!("upstream_addr", Text, Variable::UpstreamAddress),
+    key!("upstream_status", Plain, Variable::UpstreamStatus),
+    key!("upstream_connect_time", Plain, Variable::UpstreamConnectTime),
+    key!("upstream_header_time", Plain, Variable::UpstreamHeaderTime),
+    key!("upstream_response_time", Plain, Variable::UpstreamResponseTime),
+    key!("status", Number, Variable::Status),
+    key!("bytes_sent", Number, Variable::BytesSent),
+    key!("body_bytes_sent", Number, Variable::BodyBytesSent),
+    key!("request_time", Number, Variable::RequestTime),
+    key!("error", Text, Variable::Error),
 ];
 
 fn append_json(record: &Record<'_>, out: &mut Vec<u8>) {
-    for (index, (key, shape, variable)) in KEYS.iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"{\"" } else { b",\"" });
-        out.extend_from_slice(key.as_bytes());
-        out.extend_from_slice(b"\":");
+    let start = out.len();
+    for (_, begin, shape, variable) in KEYS {
+        out.extend_from_slice(begin.as_bytes());
         append_json_value(record, shape, variable, out);
     }
+    // In the place of the first comma.
+    out[start] = b'{';
     out.push(b'}');
 }
 

@@ -5,12 +5,14 @@
 //! UTC, whatever the machine's time zone: reading a time zone is not safe in a process with
 //! threads, and logs of several machines must sort together.
 
-use crate::semantics::end::UNIX;
+use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
+
+use crate::semantics::end::UNIX;
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -25,7 +27,7 @@ pub(super) fn append_integer(number: u64, out: &mut Vec<u8>) {
 pub(super) fn append_seconds(duration: Duration, out: &mut Vec<u8>) {
     append_integer(duration.as_secs(), out);
     out.push(b'.');
-    append_padded(duration.subsec_millis(), 3, out);
+    append_digits::<3>(duration.subsec_millis(), out);
 }
 
 /// `1795378391.120`; a time before 1970 counts as 1970.
@@ -39,28 +41,62 @@ pub(super) fn append_unix_time(time: SystemTime, out: &mut Vec<u8>) {
 
 /// `22/Nov/2026:20:13:11 +0000`
 pub(super) fn append_common_log_time(time: SystemTime, out: &mut Vec<u8>) {
-    let time = calendar(time);
-    append_padded(time.day().into(), 2, out);
+    thread_local!(static LAST: SecondText = const { SecondText::new() });
+    LAST.with(|last| last.append(time, common_log_time, out));
+}
+
+/// `2026-11-22T20:13:11+00:00`
+pub(super) fn append_iso8601_time(time: SystemTime, out: &mut Vec<u8>) {
+    thread_local!(static LAST: SecondText = const { SecondText::new() });
+    LAST.with(|last| last.append(time, iso8601_time, out));
+}
+
+/// The text of a second, which is the same for thousands of lines.
+struct SecondText {
+    second: Cell<Option<u64>>,
+    text: RefCell<Vec<u8>>,
+}
+
+impl SecondText {
+    const fn new() -> Self {
+        Self {
+            second: Cell::new(None),
+            text: RefCell::new(Vec::new()),
+        }
+    }
+
+    fn append(&self, time: SystemTime, write: fn(OffsetDateTime, &mut Vec<u8>), out: &mut Vec<u8>) {
+        let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH);
+        let second = since_epoch.unwrap_or_default().as_secs();
+        let mut text = self.text.borrow_mut();
+        if self.second.replace(Some(second)) != Some(second) {
+            text.clear();
+            write(calendar(second), &mut text);
+        }
+        out.extend_from_slice(&text);
+    }
+}
+
+fn common_log_time(time: OffsetDateTime, out: &mut Vec<u8>) {
+    append_digits::<2>(time.day().into(), out);
     out.push(b'/');
     let month = MONTHS
         .get(usize::from(u8::from(time.month())) - 1)
         .unwrap_or(&"");
     out.extend_from_slice(month.as_bytes());
     out.push(b'/');
-    append_padded(time.year().unsigned_abs(), 4, out);
+    append_digits::<4>(time.year().unsigned_abs(), out);
     out.push(b':');
     append_time_of_day(time, out);
     out.extend_from_slice(b" +0000");
 }
 
-/// `2026-11-22T20:13:11+00:00`
-pub(super) fn append_iso8601_time(time: SystemTime, out: &mut Vec<u8>) {
-    let time = calendar(time);
-    append_padded(time.year().unsigned_abs(), 4, out);
+fn iso8601_time(time: OffsetDateTime, out: &mut Vec<u8>) {
+    append_digits::<4>(time.year().unsigned_abs(), out);
     out.push(b'-');
-    append_padded(u8::from(time.month()).into(), 2, out);
+    append_digits::<2>(u8::from(time.month()).into(), out);
     out.push(b'-');
-    append_padded(time.day().into(), 2, out);
+    append_digits::<2>(time.day().into(), out);
     out.push(b'T');
     append_time_of_day(time, out);
     out.extend_from_slice(b"+00:00");
@@ -89,30 +125,30 @@ fn append_address(address: IpAddr, out: &mut Vec<u8>) {
     }
 }
 
-/// The date and time in UTC; a time before 1970 or after the year 9999 counts as 1970.
-fn calendar(time: SystemTime) -> OffsetDateTime {
-    let since_epoch = time
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since_epoch.as_secs())
+/// The date and time in UTC of a second since 1970; one after the year 9999 counts as 1970.
+fn calendar(second: u64) -> OffsetDateTime {
+    i64::try_from(second)
         .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .and_then(|second| OffsetDateTime::from_unix_timestamp(second).ok())
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 fn append_time_of_day(time: OffsetDateTime, out: &mut Vec<u8>) {
-    append_padded(time.hour().into(), 2, out);
+    append_digits::<2>(time.hour().into(), out);
     out.push(b':');
-    append_padded(time.minute().into(), 2, out);
+    append_digits::<2>(time.minute().into(), out);
     out.push(b':');
-    append_padded(time.second().into(), 2, out);
+    append_digits::<2>(time.second().into(), out);
 }
 
-fn append_padded(number: u32, width: usize, out: &mut Vec<u8>) {
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(number).as_bytes();
-    out.resize(out.len() + width.saturating_sub(digits.len()), b'0');
-    out.extend_from_slice(digits);
+/// The last `N` digits of a number, with zeros before it.
+fn append_digits<const N: usize>(mut number: u32, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit += (number % 10) as u8;
+        number /= 10;
+    }
+    out.extend_from_slice(&digits);
 }
 
 #[cfg(test)]

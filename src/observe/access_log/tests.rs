@@ -67,7 +67,7 @@ fn a_json_line_has_null_for_what_is_unknown_and_keeps_its_keys() {
 
 #[test]
 fn every_key_of_a_json_line_is_the_name_of_its_variable() {
-    for (key, _, variable) in KEYS {
+    for (key, _, _, variable) in KEYS {
         let parsed = Template::parse(&format!("${key}")).unwrap();
         assert_eq!(parsed.variables().collect::<Vec<_>>(), [variable], "{key}");
     }
