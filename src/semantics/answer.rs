@@ -96,20 +96,22 @@ pub fn body(
     if status < 200 {
         return Ok(AnswerBody::None);
     }
-    let values = |name: http::HeaderName| {
+    let values = |name: &'static str| {
         let lines = lines.iter();
-        let lines = lines.filter(move |line| line.name.eq_ignore_ascii_case(name.as_str()));
+        let lines = lines.filter(move |line| line.name.eq_ignore_ascii_case(name));
         lines.map(|line| line.value)
     };
-    let is_chunked = values(TRANSFER_ENCODING).next().is_some();
-    let length = values(CONTENT_LENGTH).next();
-    let why = if !is_plain_or_chunked(values(TRANSFER_ENCODING)) {
+    let codings = || values(TRANSFER_ENCODING.as_str());
+    let lengths = || values(CONTENT_LENGTH.as_str());
+    let is_chunked = codings().next().is_some();
+    let length = lengths().next();
+    let why = if is_chunked && !is_plain_or_chunked(codings()) {
         Some("its transfer coding is not chunked")
     } else if is_chunked && is_old {
         Some("it has a transfer coding, which HTTP/1.0 does not know")
     } else if is_chunked && length.is_some() {
         Some("it has both a length and a transfer coding")
-    } else if !is_one_length(values(CONTENT_LENGTH)) {
+    } else if !is_one_length(lengths()) {
         Some("its length can be read in two ways")
     } else {
         None

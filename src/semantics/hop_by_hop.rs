@@ -29,27 +29,27 @@ pub fn ends_here(name: &HeaderName) -> bool {
     is_hop_by_hop(name) || TO_PROXIES.contains(name)
 }
 
-/// The headers that `Connection` lines nominate, in order. Options that are no header (`close`), names that HTTP does
-/// not allow and headers meant for all recipients are passed over.
+/// The headers that `Connection` lines nominate, in order. Options that are no header or go anyway (`close`,
+/// `keep-alive`), names that HTTP does not allow and headers meant for all recipients are passed over.
 pub fn nominated<'a>(
     connection: impl Iterator<Item = &'a HeaderValue>,
 ) -> impl Iterator<Item = HeaderName> {
     connection
         .flat_map(options)
-        .filter(|option| !option.eq_ignore_ascii_case(b"close"))
+        .filter(|option| {
+            !option.eq_ignore_ascii_case(b"close") && !option.eq_ignore_ascii_case(b"keep-alive")
+        })
         .filter_map(|option| HeaderName::from_bytes(option).ok())
         .filter(|name| !is_end_to_end(name))
 }
 
 /// The names that are there and must not cross, each once. Nothing is allocated when there are none.
 ///
-/// With `keep_upgrade` (see [`asks_for_websocket`]) `Upgrade` is not among them. `Connection` always is: the sender's
-/// options are not ours, so a proxy that passes an upgrade on writes `Connection: upgrade` itself.
-pub fn to_remove(headers: &HeaderMap, keep_upgrade: bool) -> Vec<HeaderName> {
-    let mut names: Vec<HeaderName> = HOP_BY_HOP
-        .into_iter()
-        .filter(|name| headers.contains_key(name) && !(keep_upgrade && *name == UPGRADE))
-        .collect();
+/// Those of them that are `kept` are somebody else's to replace.
+pub fn to_remove(headers: &HeaderMap, kept: &[HeaderName]) -> Vec<HeaderName> {
+    let names = headers.keys();
+    let names = names.filter(|name| is_hop_by_hop(name) && !kept.contains(name));
+    let mut names: Vec<HeaderName> = names.cloned().collect();
     for name in nominated(headers.get_all(CONNECTION).iter()) {
         if headers.contains_key(&name) && !is_hop_by_hop(&name) && !names.contains(&name) {
             names.push(name);
@@ -64,11 +64,13 @@ pub fn to_remove(headers: &HeaderMap, keep_upgrade: bool) -> Vec<HeaderName> {
 /// rule of the proxy behind. So does a body: a WebSocket's request has none, and what comes behind the head is then
 /// the new protocol's. The request goes on as one that asks for nothing (RFC 9110 §7.8).
 pub fn asks_for_websocket(version: Version, headers: &HeaderMap) -> bool {
+    // Nearly every request ends here.
+    if version != Version::HTTP_11 || !headers.contains_key(UPGRADE) {
+        return false;
+    }
     let mut connection = headers.get_all(CONNECTION).iter().flat_map(options);
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    version == Version::HTTP_11
-        && headers.contains_key(UPGRADE)
-        && is_websocket_or_nothing(headers)
+    is_websocket_or_nothing(headers)
         && connection.any(|option| option.eq_ignore_ascii_case(b"upgrade"))
         && !headers.contains_key(TRANSFER_ENCODING)
         && lengths.all(|length| length.as_bytes() == b"0")

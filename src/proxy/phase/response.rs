@@ -1,6 +1,6 @@
 //! The answer as the client will get it.
 
-use http::{Method, StatusCode, Version, header};
+use http::{HeaderName, Method, StatusCode, Version, header};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -24,9 +24,9 @@ pub(in crate::proxy) async fn prepare(
     if switches {
         return filter(proxy, session, response, ctx).await;
     }
-    let mut ended = hop_by_hop::to_remove(&response.headers, false);
     // Pingora reads the framing from here, and puts a `Connection` of its own in the place of the backend's.
-    ended.retain(|name| *name != header::TRANSFER_ENCODING && *name != header::CONNECTION);
+    const KEPT: [HeaderName; 2] = [header::TRANSFER_ENCODING, header::CONNECTION];
+    let ended = hop_by_hop::to_remove(&response.headers, &KEPT);
     if !ended.is_empty() {
         remove_in_order(response, &ended)?;
     }
