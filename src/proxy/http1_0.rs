@@ -9,36 +9,28 @@ use async_trait::async_trait;
 use http::{Version, header};
 use pingora_core::Result;
 use pingora_core::modules::http::{HttpModule, HttpModuleBuilder, Module};
-use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_http::ResponseHeader;
 
 /// Makes one for each request.
 pub(super) struct Builder;
 
 impl HttpModuleBuilder for Builder {
     fn init(&self) -> Module {
-        Box::new(Unchunked::default())
+        Box::new(Unchunked)
     }
 }
 
-/// Takes the chunks out of an answer to HTTP/1.0.
-#[derive(Default)]
-struct Unchunked {
-    is_wanted: bool,
-}
+/// Takes the chunks out of an answer.
+struct Unchunked;
 
 #[async_trait]
 impl HttpModule for Unchunked {
-    async fn request_header_filter(&mut self, request: &mut RequestHeader) -> Result<()> {
-        self.is_wanted = request.version == Version::HTTP_10;
-        Ok(())
-    }
-
     async fn response_header_filter(
         &mut self,
         response: &mut ResponseHeader,
         _is_last: bool,
     ) -> Result<()> {
-        if self.is_wanted && !response.headers.contains_key(header::CONTENT_LENGTH) {
+        if !response.headers.contains_key(header::CONTENT_LENGTH) {
             response.remove_header(&header::TRANSFER_ENCODING);
             response.set_version(Version::HTTP_10);
         }

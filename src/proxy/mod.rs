@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::Version;
 use pingora_core::apps::{HttpServerApp, ReusedHttpStream};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
@@ -47,6 +48,8 @@ use turned_away::Reporter;
 /// Pingora's engine, driving [`Proxy`], and beside it who reports what never gets to the engine.
 pub struct HttpProxy {
     engine: Arc<pingora_proxy::HttpProxy<Proxy>>,
+    /// The same with [`http1_0`], which costs each request a little, so that only those have it that need it.
+    engine_for_http1_0: Arc<pingora_proxy::HttpProxy<Proxy>>,
     reporter: Reporter,
 }
 
@@ -54,8 +57,14 @@ impl HttpProxy {
     /// An engine with these settings.
     pub fn new(settings: &Arc<ServerConf>, proxy: Proxy) -> Self {
         let reporter = Reporter::new(&proxy);
+        let for_http1_0 = Proxy {
+            speaks_http1_0: true,
+            ..proxy.clone()
+        };
+        let engine = |proxy| Arc::new(pingora_proxy::http_proxy(settings, proxy));
         Self {
-            engine: Arc::new(pingora_proxy::http_proxy(settings, proxy)),
+            engine: engine(proxy),
+            engine_for_http1_0: engine(for_http1_0),
             reporter,
         }
     }
@@ -65,9 +74,14 @@ impl HttpProxy {
     pub(crate) fn serve<'a>(
         &'a self,
         session: ServerSession,
+        version: Version,
         stopping: &'a ShutdownWatch,
     ) -> impl Future<Output = Option<ReusedHttpStream>> + Send + 'a {
-        self.engine.process_new_http(session, stopping)
+        let engine = match version {
+            Version::HTTP_10 => &self.engine_for_http1_0,
+            _ => &self.engine,
+        };
+        engine.process_new_http(session, stopping)
     }
 
     /// Reports what never gets to the engine.
@@ -77,14 +91,16 @@ impl HttpProxy {
 }
 
 /// The load balancer, as Pingora's engine drives it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Proxy {
     live: Arc<Live>,
     access_log: Arc<AccessLog>,
     clock: Arc<dyn Clock>,
     hostname: String,
     /// To backends that speak HTTP/1.
-    connector: Connector,
+    connector: Arc<Connector>,
+    /// Its clients speak HTTP/1.0.
+    speaks_http1_0: bool,
 }
 
 impl Proxy {
@@ -100,7 +116,8 @@ impl Proxy {
             access_log,
             clock,
             hostname,
-            connector: Connector::default(),
+            connector: Arc::default(),
+            speaks_http1_0: false,
         }
     }
 }
@@ -115,7 +132,9 @@ impl ProxyHttp for Proxy {
 
     /// In the place of Pingora's own, which compresses: here that is a filter.
     fn init_downstream_modules(&self, modules: &mut HttpModules) {
-        modules.add_module(Box::new(http1_0::Builder));
+        if self.speaks_http1_0 {
+            modules.add_module(Box::new(http1_0::Builder));
+        }
     }
 
     fn on_connection_reuse(

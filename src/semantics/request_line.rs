@@ -41,6 +41,14 @@ pub fn read(head: &[u8]) -> RequestLine<'_> {
     line
 }
 
+/// The version of a head that was checked: HTTP/1.0 or HTTP/1.1.
+pub fn version(head: &[u8]) -> Version {
+    match first_line(head).ends_with(b" HTTP/1.0") {
+        true => Version::HTTP_10,
+        false => Version::HTTP_11,
+    }
+}
+
 fn first_line(head: &[u8]) -> &[u8] {
     let end = memchr::memchr2(b'\r', b'\n', head).unwrap_or(head.len());
     &head[..end]

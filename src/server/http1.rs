@@ -144,6 +144,7 @@ async fn serve_one<S: Socket>(
     is_last: bool,
 ) -> Option<Box<Connection<S>>> {
     let facts = Arc::clone(connection.facts());
+    let version = request_line::version(&head);
     let mut session = ServerSession::new_http1(connection);
     // The head is here, so that this is only what the answer may be told of.
     session.set_keepalive(Some(KEEPALIVE));
@@ -152,7 +153,7 @@ async fn serve_one<S: Socket>(
     }
     session.set_connection_user_context(Some(Box::new(facts)));
     session.set_pipelined_prefix(head);
-    let (stream, _) = proxy.serve(session, shutdown).await?.consume();
+    let (stream, _) = proxy.serve(session, version, shutdown).await?.consume();
     stream.into_any().downcast().ok()
 }
 

@@ -208,7 +208,7 @@ impl<S: Socket> Serving<S> {
         let shutdown = self.leaving.clone();
         self.streams.spawn(async move {
             let session = ServerSession::new_custom(Box::new(stream));
-            proxy.serve(session, &shutdown).await;
+            proxy.serve(session, Version::HTTP_2, &shutdown).await;
             was_cancelled.load(Ordering::Relaxed)
         });
     }
