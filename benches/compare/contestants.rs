@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process::{Process, free_ports, pinned};
-use crate::scenarios::Backends;
+use crate::scenarios::{Backends, Scenario};
 use crate::tools::Tools;
 
 pub(crate) struct Contestant {
@@ -19,13 +19,15 @@ pub(crate) struct Contestant {
     conf: (&'static str, &'static str),
     /// What stands for `@backend_protocol@` with backends of HTTP/1, and of HTTP/2 if it can speak that.
     protocols: (&'static str, Option<&'static str>),
-    /// The access log, among the files in its folder; what is written to stdout or stderr is in the files of these names.
+    /// The access log, or `off`: among the files in its folder; what is written to stdout or stderr is in the files of these names.
     log: &'static str,
+    /// Measured in this scenario alone.
+    only: Option<&'static str>,
     /// Knows nothing of HTTP, so backends are spoken to in what the client speaks.
     pub(crate) is_relay: bool,
 }
 
-pub(crate) const CONTESTANTS: [Contestant; 7] = [
+pub(crate) const CONTESTANTS: [Contestant; 8] = [
     Contestant {
         name: "evenkeel",
         program: "evenkeel",
@@ -37,6 +39,18 @@ pub(crate) const CONTESTANTS: [Contestant; 7] = [
             Some("http2\n    health_check: { tcp: {} }"),
         ),
         log: "access.log",
+        only: None,
+        is_relay: false,
+    },
+    // The difference is what the access log costs.
+    Contestant {
+        name: "evenkeel without a log",
+        program: "evenkeel",
+        arguments: &["-c", "evenkeel.yaml"],
+        conf: ("evenkeel.yaml", include_str!("conf/evenkeel.yaml")),
+        protocols: ("http1\n    health_check: { http: { path: /health } }", None),
+        log: "off",
+        only: Some("small"),
         is_relay: false,
     },
     Contestant {
@@ -55,6 +69,7 @@ pub(crate) const CONTESTANTS: [Contestant; 7] = [
         conf: ("none", ""),
         protocols: ("http1", Some("http2")),
         log: "stderr",
+        only: None,
         is_relay: false,
     },
     Contestant {
@@ -71,6 +86,7 @@ pub(crate) const CONTESTANTS: [Contestant; 7] = [
         conf: ("nginx.conf", include_str!("conf/nginx.conf")),
         protocols: ("", None),
         log: "access.log",
+        only: None,
         is_relay: false,
     },
     Contestant {
@@ -80,6 +96,7 @@ pub(crate) const CONTESTANTS: [Contestant; 7] = [
         conf: ("haproxy.cfg", include_str!("conf/haproxy.cfg")),
         protocols: ("", Some("proto h2")),
         log: "stdout",
+        only: None,
         is_relay: false,
     },
     Contestant {
@@ -97,6 +114,7 @@ pub(crate) const CONTESTANTS: [Contestant; 7] = [
         conf: ("envoy.yaml", include_str!("conf/envoy.yaml")),
         protocols: ("http_protocol_options", Some("http2_protocol_options")),
         log: "access.log",
+        only: None,
         is_relay: false,
     },
     Contestant {
@@ -106,6 +124,7 @@ pub(crate) const CONTESTANTS: [Contestant; 7] = [
         conf: ("Caddyfile", include_str!("conf/Caddyfile")),
         protocols: ("1.1", Some("h2c 2")),
         log: "access.log",
+        only: None,
         is_relay: false,
     },
     Contestant {
@@ -115,6 +134,7 @@ pub(crate) const CONTESTANTS: [Contestant; 7] = [
         conf: ("floor.cfg", include_str!("conf/floor.cfg")),
         protocols: ("", Some("")),
         log: "stdout",
+        only: None,
         is_relay: true,
     },
 ];
@@ -132,6 +152,10 @@ pub(crate) struct Running {
 }
 
 impl Contestant {
+    pub(crate) fn takes_part(&self, scenario: &Scenario) -> bool {
+        self.only.is_none_or(|name| name == scenario.name)
+    }
+
     pub(crate) fn can(&self, backends: Backends) -> bool {
         backends != Backends::Http2 || self.protocols.1.is_some()
     }
@@ -184,6 +208,7 @@ impl Contestant {
             ("@folder@", folder.display().to_string()),
             ("@port@", ports[0].to_string()),
             ("@tls_port@", ports[1].to_string()),
+            ("@log@", self.log.to_owned()),
             ("@workers@", workers.to_string()),
             ("@backend_protocol@", protocol.to_owned()),
         ]
@@ -191,7 +216,8 @@ impl Contestant {
 }
 
 impl Running {
-    /// Stops it: how many requests then stand in its log. None is asked of a relay, which has a line for each connection.
+    /// Stops it: how many requests then stand in its log. None is asked of a relay, which has a line for each connection, nor of who has no
+    /// log.
     pub(crate) fn logged_at_the_end(self) -> Option<u64> {
         drop(self.process);
         let file = self.folder.join(self.contestant.log);
@@ -199,7 +225,7 @@ impl Running {
         let lines = text.iter().filter(|byte| **byte == b'\n').count() as u64;
         // They are large.
         let _ = fs::remove_file(file);
-        (!self.contestant.is_relay).then_some(lines)
+        (!self.contestant.is_relay && self.contestant.log != "off").then_some(lines)
     }
 
     /// What it said, for whoever wants to know why it does not run.

@@ -1,6 +1,7 @@
 //! What is behind everybody: nginx, or a server of our own that takes its time, which nginx cannot.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -61,6 +62,18 @@ impl Origin {
     /// What a contestant is told of it.
     pub(crate) fn words(&self, in_http2: bool, folder: &Path) -> Words {
         words(if in_http2 { self.http2 } else { self.http1 }, folder)
+    }
+
+    /// How many connections it has accepted so far, where it tells.
+    pub(crate) fn connections(&self) -> Option<u64> {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.http1[0])).ok()?;
+        stream.write_all(b"GET /counts HTTP/1.0\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        // `server accepts handled requests` stands above the numbers.
+        let (_, numbers) = answer.split_once("server accepts")?;
+        let line = numbers.lines().nth(1)?;
+        line.split_whitespace().next()?.parse().ok()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

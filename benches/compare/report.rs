@@ -81,8 +81,8 @@ impl Table {
             "Fixed rate: {:.0} requests/s. Other programs on this machine kept {others:.2} CPUs busy meanwhile.\n",
             self.rate
         );
-        text += "| | CPU µs/request | user | system | to nginx | to HAProxy | to the floor | p50 ms | p99 ms | p99.9 ms | requests/s at most | CPU µs/request then | memory MiB |\n";
-        text += "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+        text += "| | CPU µs/request | user | system | to nginx | to HAProxy | to Envoy | to the floor | p50 ms | p99 ms | p99.9 ms | requests/s at most | CPU µs/request then | memory MiB | connections to backends for 100,000 |\n";
+        text += "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
         let mut notes = Vec::new();
         for contestant in &CONTESTANTS {
             if self.of(contestant.name, Pace::Closed).next().is_some() {
@@ -139,6 +139,7 @@ impl Table {
             ),
             ratio("nginx"),
             ratio("HAProxy"),
+            ratio("Envoy"),
             ratio("floor"),
             milliseconds(|sample| sample.p50_microseconds),
             milliseconds(|sample| sample.p99_microseconds),
@@ -149,8 +150,22 @@ impl Table {
                 "{:.1}",
                 of(Pace::Closed, |sample| sample.memory_kib as f64 / 1024.0)
             ),
+            self.connections(name),
         ];
         format!("| {name} | {} |\n", cells.join(" | "))
+    }
+
+    /// Opened to backends for 100,000 requests, over all of the load together: whoever keeps them opens most before the first answer.
+    fn connections(&self, name: &str) -> String {
+        let samples = || {
+            let paces = [Pace::Closed, Pace::Fixed].into_iter();
+            paces.flat_map(|pace| self.of(name, pace))
+        };
+        let opened: Option<u64> = samples().map(|sample| sample.origin_connections).sum();
+        let requests: u64 = samples().map(|sample| sample.requests).sum();
+        opened.map_or("–".to_owned(), |opened| {
+            format!("{:.0}", opened as f64 * 1e5 / requests.max(1) as f64)
+        })
     }
 
     fn of<'a>(&'a self, name: &'a str, pace: Pace) -> impl Iterator<Item = &'a Sample> {

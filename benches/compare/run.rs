@@ -58,7 +58,7 @@ fn measure(options: &Options, tools: &Tools, scenario: &'static Scenario, worker
     let mut all = Vec::new();
     for contestant in CONTESTANTS
         .iter()
-        .filter(|contestant| options.admits(contestant.name))
+        .filter(|contestant| contestant.takes_part(scenario) && options.admits(contestant.name))
     {
         if !contestant.can(scenario.backends) {
             table
@@ -87,19 +87,7 @@ fn measure(options: &Options, tools: &Tools, scenario: &'static Scenario, worker
         origin: &origin,
         cpus: &cpus,
     };
-    let idle: Vec<_> = all
-        .iter()
-        .map(|(running, _)| Idle::open(scenario.idle, running.port))
-        .collect();
     measurer.rounds(&mut all, &mut table);
-    for (idle, (running, _)) in idle.into_iter().zip(&all) {
-        if let Some(lost) = idle.lost() {
-            table.faults.push((
-                running.contestant.name,
-                format!("VOID: {lost} of the idle connections were closed"),
-            ));
-        }
-    }
     for (running, answered) in all {
         table.log_of(running, answered);
     }
@@ -117,12 +105,20 @@ struct Measurer<'a> {
 
 impl Measurer<'_> {
     fn rounds(&self, all: &mut [(Running, u64)], table: &mut Table) {
-        let mut rate = self.options.rate;
+        let mut rate = self.options.rate.or(self.scenario.rate);
+        let idle = all
+            .iter()
+            .map(|(running, _)| Idle::open(self.scenario.idle, running.port));
+        let mut idle: Vec<Idle> = idle.collect();
         for round in 1..=self.options.rounds {
             for pace in [Pace::Closed, Pace::Fixed] {
                 for place in 0..all.len() {
                     // Nobody is always the first, or always behind the same one.
-                    let (running, answered) = &mut all[(place + round - 1) % all.len()];
+                    let place = (place + round - 1) % all.len();
+                    let (running, answered) = &mut all[place];
+                    if let Err(why) = idle[place].ask_all() {
+                        table.faults.push((running.contestant.name, why));
+                    }
                     let sample = self.sample(
                         running,
                         round,
@@ -156,6 +152,8 @@ impl Measurer<'_> {
                 None => self.options.seconds.div_ceil(2),
             },
         };
+        let connections = || self.origin.connections();
+        let connections_before = connections();
         let accounts = || {
             let (proxy, origin) = (running.process.pid(), self.origin.process.pid());
             (
@@ -169,6 +167,9 @@ impl Measurer<'_> {
         let before = accounts();
         let seen = rate.map_or_else(|| target.saturate(), |rate| target.keep_to(rate));
         let after = accounts();
+        // The question is a connection too.
+        let opened = connections().zip(connections_before);
+        let opened = opened.map(|(after, before)| after.saturating_sub(before + 1));
         let proxy = after.0.used_since(&before.0);
         let origin = after.1.used_since(&before.1).seconds;
         let generator = after.2 - before.2;
@@ -203,6 +204,7 @@ impl Measurer<'_> {
             origin_cpus: origin / wall,
             generator_cpus: generator / wall,
             other_cpus: other / wall,
+            origin_connections: opened,
             memory_kib: memory(running.process.pid()),
             p50_microseconds: percentile(latencies, 0.5),
             p99_microseconds: percentile(latencies, 0.99),
@@ -245,35 +247,44 @@ fn reachable(origin: &Origin) -> Result<(), String> {
 }
 
 /// Connections that have had an answer and wait.
-struct Idle(Vec<TcpStream>);
+struct Idle {
+    streams: Vec<TcpStream>,
+    request: String,
+}
 
 impl Idle {
     fn open(count: usize, port: u16) -> Self {
-        let request = format!("GET /health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
-        let open = |_| {
-            let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-            stream.write_all(request.as_bytes()).unwrap();
-            let mut answer = Vec::new();
-            let mut piece = [0; 1024];
-            while !answer.ends_with(b"ok\n") {
-                match stream.read(&mut piece) {
-                    Ok(read) if read > 0 => answer.extend_from_slice(&piece[..read]),
-                    _ => break,
-                }
-            }
-            stream
-        };
-        Self((0..count).map(open).collect())
+        let open = |_| TcpStream::connect(("127.0.0.1", port)).unwrap();
+        Self {
+            streams: (0..count).map(open).collect(),
+            request: format!("GET /health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"),
+        }
     }
 
-    fn lost(self) -> Option<usize> {
-        let is_closed = |stream: &&TcpStream| {
-            let _ = stream.set_nonblocking(true);
-            stream.peek(&mut [0]).is_ok_and(|read| read == 0)
-        };
-        let lost = self.0.iter().filter(is_closed).count();
-        (lost > 0).then_some(lost)
+    /// Before each measurement each has an answer again: nobody's limit on unused connections is as short as one measurement.
+    fn ask_all(&mut self) -> Result<(), String> {
+        let all = self.streams.len();
+        self.streams.retain_mut(|stream| {
+            let written = stream.write_all(self.request.as_bytes());
+            written.is_ok() && is_answered(stream)
+        });
+        match all - self.streams.len() {
+            0 => Ok(()),
+            lost => Err(format!("VOID: {lost} of the idle connections were closed")),
+        }
     }
+}
+
+fn is_answered(stream: &mut TcpStream) -> bool {
+    let mut answer = Vec::new();
+    let mut piece = [0; 1024];
+    while !answer.ends_with(b"ok\n") {
+        match stream.read(&mut piece) {
+            Ok(read) if read > 0 => answer.extend_from_slice(&piece[..read]),
+            _ => return false,
+        }
+    }
+    true
 }
 
 pub(crate) fn raise_open_files() {

@@ -45,6 +45,8 @@ pub(crate) struct Sample {
     pub(crate) generator_cpus: f64,
     pub(crate) other_cpus: f64,
     pub(crate) memory_kib: u64,
+    /// That it, or a check of it, has opened to the origin meanwhile; unknown where the origin does not tell.
+    pub(crate) origin_connections: Option<u64>,
     pub(crate) p50_microseconds: Option<u64>,
     pub(crate) p99_microseconds: Option<u64>,
     pub(crate) p999_microseconds: Option<u64>,

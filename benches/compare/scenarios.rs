@@ -31,6 +31,8 @@ pub(crate) struct Scenario {
     pub(crate) connections: usize,
     /// More connections, which have had an answer and wait.
     pub(crate) idle: usize,
+    /// The fixed rate, if it is not to be half of what the slowest can do.
+    pub(crate) rate: Option<f64>,
     /// Sends 1 MiB with each request.
     pub(crate) upload: bool,
     /// Measured with two workers as well, unless ONLY says what is.
@@ -46,12 +48,20 @@ const PLAIN: Scenario = Scenario {
     backends: Backends::Fast,
     connections: 64,
     idle: 0,
+    rate: None,
     upload: false,
     with_two: true,
 };
 
-pub(crate) const SCENARIOS: [Scenario; 11] = [
+pub(crate) const SCENARIOS: [Scenario; 12] = [
     PLAIN,
+    Scenario {
+        name: "equal",
+        title: "Small answers, connections kept, at 10,000 requests/s",
+        rate: Some(10_000.0),
+        with_two: false,
+        ..PLAIN
+    },
     Scenario {
         name: "tls",
         title: "Small answers over TLS, connections kept",
