@@ -21,7 +21,7 @@ pub(crate) mod turned_away;
 pub use ctx::Ctx;
 
 use std::os::fd::RawFd;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -47,24 +47,27 @@ use turned_away::Reporter;
 
 /// Pingora's engine, driving [`Proxy`], and beside it who reports what never gets to the engine.
 pub struct HttpProxy {
-    engine: Arc<pingora_proxy::HttpProxy<Proxy>>,
-    /// The same with [`http1_0`], which costs each request a little, so that only those have it that need it.
-    engine_for_http1_0: Arc<pingora_proxy::HttpProxy<Proxy>>,
+    engine: Engine,
+    /// The same with [`http1_0`], which costs each request a little, so that only those have it that need it. Made when the first one comes.
+    engine_for_http1_0: LazyLock<Engine, Box<dyn FnOnce() -> Engine + Send>>,
     reporter: Reporter,
 }
+
+type Engine = Arc<pingora_proxy::HttpProxy<Proxy>>;
 
 impl HttpProxy {
     /// An engine with these settings.
     pub fn new(settings: &Arc<ServerConf>, proxy: Proxy) -> Self {
         let reporter = Reporter::new(&proxy);
+        let engine = |settings: &_, proxy| Arc::new(pingora_proxy::http_proxy(settings, proxy));
         let for_http1_0 = Proxy {
             speaks_http1_0: true,
             ..proxy.clone()
         };
-        let engine = |proxy| Arc::new(pingora_proxy::http_proxy(settings, proxy));
+        let again = Arc::clone(settings);
         Self {
-            engine: engine(proxy),
-            engine_for_http1_0: engine(for_http1_0),
+            engine: engine(settings, proxy),
+            engine_for_http1_0: LazyLock::new(Box::new(move || engine(&again, for_http1_0))),
             reporter,
         }
     }
