@@ -22,6 +22,7 @@ use super::tunnel::Tunnel;
 use super::turned_away::Origin;
 use crate::config::{ListenerLimits, ListenerTimeouts};
 use crate::observe::record::Tls;
+use crate::runtime::Snapshot;
 use crate::semantics::end::End;
 use crate::semantics::forwarded::Scheme;
 use crate::semantics::proxy_protocol::{Behalf, Endpoints};
@@ -65,6 +66,8 @@ pub struct ListenerSettings {
     pub limits: ListenerLimits,
     /// Turns true when the listener is no more what it is: from then on every answer is the last one on its connection.
     pub leaving: ShutdownWatch,
+    /// What served the listener's requests when the file had it for the last time: they go on being served by it. Set before it goes.
+    pub last: OnceLock<Arc<Snapshot>>,
 }
 
 /// What is known of a connection's TLS.

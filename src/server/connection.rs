@@ -27,6 +27,9 @@ use pingora_core::protocols::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep, sleep_until};
 
+pub(super) use self::farewell::LINGER;
+
+use self::farewell::Farewell;
 use super::clients::Counted;
 use super::socket::Socket;
 use crate::proxy::connection::{BodyMalformed, ConnectionFacts, NothingTaken};
@@ -55,6 +58,8 @@ pub(crate) struct Connection<S> {
     alarm: Option<Pin<Box<Sleep>>>,
     /// Goes off when the client has taken nothing for too long; there as long as it takes nothing.
     write_alarm: Option<Pin<Box<Sleep>>>,
+    /// There once the client gets nothing more.
+    farewell: Option<Farewell>,
     abort: fn(&S) -> io::Result<()>,
     /// Gives back its client's seat.
     _counted: Option<Counted>,
@@ -72,6 +77,7 @@ impl<S: Socket> Connection<S> {
             peer_has_closed: false,
             alarm: None,
             write_alarm: None,
+            farewell: None,
             abort: S::abort_on_drop,
             _counted: counted,
         }
@@ -321,8 +327,17 @@ impl<S: Socket> AsyncWrite for Connection<S> {
             // An end in order is what it must not have.
             return Poll::Ready(Ok(()));
         }
-        ready!(self.poll_write_out(context))?;
-        Pin::new(&mut self.socket).poll_shutdown(context)
+        if self.farewell.is_none() {
+            ready!(self.poll_write_out(context))?;
+            ready!(Pin::new(&mut self.socket).poll_shutdown(context))?;
+        }
+        if self.is_handed_over {
+            // Over HTTP/2 a client may have sent requests before it read that no more are taken.
+            let this = &mut *self;
+            let farewell = this.farewell.get_or_insert_default();
+            ready!(farewell.poll(context, &mut this.socket));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -370,6 +385,7 @@ impl<S: Socket> GetSocketDigest for Connection<S> {
     }
 }
 
+mod farewell;
 mod flood;
 
 #[cfg(test)]

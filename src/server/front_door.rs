@@ -5,7 +5,7 @@
 //! once more, with a farewell (`Connection: close`, `GOAWAY`). Clients of a listener whose address or name is gone have their request under
 //! way answered and leave then, as when the process stops.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use pingora_core::server::{ListenFds, ShutdownWatch};
@@ -99,6 +99,8 @@ impl FrontDoor {
         doors.open = stay;
         for door in go {
             log::info!("listener {}: closed", door.listener.name);
+            // A request may be on its way.
+            let _ = door.listener.settings.last.set(self.live.snapshot());
             door.leave(true);
         }
     }
@@ -174,6 +176,7 @@ impl FrontDoor {
                 timeouts: written.timeouts,
                 limits: written.limits,
                 leaving: leaving.subscribe(),
+                last: OnceLock::new(),
             }),
             tls,
             protocols: written.protocols,

@@ -11,18 +11,16 @@ use bytes::{Buf, BytesMut};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 use tokio::io::AsyncWriteExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::proxy::HttpProxy;
 use crate::proxy::turned_away::{Asked, Reason, Sent};
 use crate::semantics::{framing, head, request_line};
-use crate::server::connection::Connection;
+use crate::server::connection::{Connection, LINGER};
 use crate::server::socket::Socket;
 
 /// What Pingora is told of the time between two requests, in seconds; it is kept here.
 const KEEPALIVE: u64 = 60;
-/// How long a client that was refused is listened to.
-pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// Serves requests until the client or the server has had enough. What happens once in the life of a connection is boxed, so that one that
 /// waits does not hold the space for it.
@@ -35,12 +33,15 @@ pub(crate) async fn serve<S: Socket>(
 ) {
     let mut served: u32 = 0;
     loop {
-        let read = tokio::select! {
+        let begun = tokio::select! {
             biased;
-            read = read_head(&mut connection) => read,
-            () = begins(&mut shutdown) => return,
+            begun = begin_head(&mut connection) => begun,
+            () = begins(&mut shutdown) => false,
         };
-        let mut head = match read {
+        if !begun {
+            return;
+        }
+        let mut head = match read_head(&mut connection).await {
             Head::Complete(head) => head,
             Head::Closed => return,
             Head::Refused(why, since) => {
@@ -72,26 +73,28 @@ pub(crate) async fn serve<S: Socket>(
 enum Head {
     /// The head with the empty line that ends it.
     Complete(BytesMut),
-    /// The client went away, or was silent for too long between two requests.
+    /// The client went away before it had sent any.
     Closed,
     /// The head was too slow or too large, or broke off, so long after its first byte.
     Refused(Reason, Duration),
 }
 
+/// Waits for the first bytes of a head. False: the client went away, or was silent for too long.
+async fn begin_head<S: Socket>(connection: &mut Connection<S>) -> bool {
+    let limit = connection.facts().settings.timeouts.idle;
+    !connection.unread().is_empty()
+        || matches!(timeout(limit, connection.read_more()).await, Ok(Ok(true)))
+}
+
+/// Reads a head that has begun: whoever is sending one is not left in the middle of it.
 async fn read_head<S: Socket>(connection: &mut Connection<S>) -> Head {
-    let timeouts = connection.facts().settings.timeouts;
-    if connection.unread().is_empty() {
-        match tokio::time::timeout(timeouts.idle, connection.read_more()).await {
-            Ok(Ok(true)) => {}
-            Ok(Ok(false) | Err(_)) | Err(_) => return Head::Closed,
-        }
-    }
     // Nearly every head arrives in one piece: the timer is only made for those that do not.
     if let Some(head) = take_head(connection) {
         return head;
     }
     let began = Instant::now();
-    let rest = tokio::time::timeout(timeouts.header, read_rest_of_head(connection));
+    let limit = connection.facts().settings.timeouts.header;
+    let rest = timeout(limit, read_rest_of_head(connection));
     match Box::pin(rest).await {
         Ok(Head::Refused(why, _)) => Head::Refused(why, began.elapsed()),
         Ok(head) => head,

@@ -1,5 +1,7 @@
 //! The request has arrived: who sent it, which route takes it, and whether the answer is ours.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use pingora_core::Result;
 use pingora_proxy::Session;
@@ -22,8 +24,9 @@ pub(in crate::proxy) async fn handle(
         // The other one, `write`, the connection keeps itself.
         session.set_read_timeout(Some(connection.settings.timeouts.body));
     }
+    let is_known = is_open(ctx) || goes_on_as_before(ctx);
     identify(session, ctx);
-    if !is_open(ctx) {
+    if !is_known {
         return refuse(proxy, session, ctx, Failure::ListenerClosed).await;
     }
     if !is_served_here(session, ctx) {
@@ -111,11 +114,22 @@ fn identify(session: &Session, ctx: &mut Ctx) {
     ctx.request_id = Some(kept.unwrap_or_else(|| decision::make_request_id(ctx.began_wall)));
 }
 
-/// Whether the configuration knows the listener. Where it does not, it was loaded while the request was on its way on a connection that
-/// is being closed; and what is written for a listener's requests, such as who may send them, is not to be left out.
+/// Whether the configuration knows the listener.
 fn is_open(ctx: &Ctx) -> bool {
     let connection = ctx.connection.as_ref();
     connection.is_none_or(|facts| ctx.snapshot.has_listener(&facts.listener))
+}
+
+/// The configuration was loaded without the listener while the request was on its way: it is served by the last one that had it. What is
+/// written for a listener's requests, such as who may send them, is not to be left out.
+fn goes_on_as_before(ctx: &mut Ctx) -> bool {
+    let connection = ctx.connection.as_ref();
+    let last = connection.and_then(|facts| facts.settings.last.get());
+    let Some(last) = last.map(Arc::clone) else {
+        return false;
+    };
+    ctx.snapshot = last;
+    true
 }
 
 /// Whether the request's host is one that the connection was made for.

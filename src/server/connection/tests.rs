@@ -32,6 +32,7 @@ fn connection(socket: DuplexStream) -> Connection<DuplexStream> {
     let facts = ConnectionFacts {
         listener: "test".into(),
         settings: Arc::new(ListenerSettings {
+            last: OnceLock::new(),
             timeouts: config.listeners[0].timeouts,
             limits: config.listeners[0].limits,
             leaving: tokio::sync::watch::channel(false).1,

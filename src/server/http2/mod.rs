@@ -33,8 +33,8 @@ use tokio::time::{sleep, timeout};
 
 use self::patience::Patience;
 use self::stream::Stream;
-use super::connection::Connection;
-use super::http1::{LINGER, begins};
+use super::connection::{Connection, LINGER};
+use super::http1::begins;
 use super::socket::Socket;
 use crate::proxy::connection::ConnectionFacts;
 use crate::proxy::turned_away::{self, Asked, Reporter, Sent};

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::proxy::turned_away::{Asked, Origin, Reason, Reporter};
 use crate::semantics::request_line;
-use crate::server::http1::LINGER;
+use crate::server::connection::LINGER;
 use crate::server::socket::ClientSocket;
 
 /// What of a plain request is read before it is answered, so that closing does not reset the connection.

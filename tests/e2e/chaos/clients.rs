@@ -7,17 +7,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures::future::join_all;
-use h2::Reason;
-use h2::client::SendRequest;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::body::{Errand, Kind};
-use super::exchange::{Outcome, over, over_http2, through_tunnel};
+use super::exchange::{Outcome, over, through_tunnel};
+use super::http2::{Http2, is_untouched};
 use super::wire::Wire;
 
 /// A request that takes so long has met a bug: the proxy's own limits are far shorter.
@@ -126,7 +123,7 @@ struct Caller {
     random: fastrand::Rng,
     tally: Arc<Mutex<Tally>>,
     wire: Option<Wire>,
-    sender: Option<SendRequest<Bytes>>,
+    http2: Option<Http2>,
 }
 
 impl Caller {
@@ -137,7 +134,7 @@ impl Caller {
             random: fastrand::Rng::with_seed(seed),
             tally: Arc::clone(tally),
             wire: None,
-            sender: None,
+            http2: None,
         }
     }
 
@@ -180,12 +177,12 @@ impl Caller {
             }
             Client::Resets => {
                 let moment = Duration::from_millis(self.random.u64(..30));
-                let sender = self.sender().await;
-                if let Ok(Ok(outcome)) = timeout(moment, over_http2(sender, errand)).await {
+                let connection = self.http2().await;
+                if let Ok(Ok(outcome)) = timeout(moment, connection.ask_one(errand)).await {
                     self.note_if_wrong(&errand, outcome);
                 }
                 if self.random.u8(..8) == 0 {
-                    self.sender = None;
+                    self.http2 = None;
                 }
             }
         }
@@ -193,15 +190,14 @@ impl Caller {
 
     async fn call_http2(&mut self, errand: Errand) {
         let errands = [errand, self.errand(), self.errand()];
-        let sender = self.sender().await;
-        let calls = errands.map(|errand| over_http2(sender.clone(), errand));
-        let outcomes = timeout(TOO_LONG, join_all(calls)).await;
+        let connection = self.http2().await;
+        let outcomes = timeout(TOO_LONG, connection.ask(errands)).await;
         let outcomes = outcomes.unwrap_or_else(|_| [(); 3].map(late).into());
         for (errand, outcome) in errands.iter().zip(outcomes) {
             let outcome = match outcome {
                 Ok(outcome) => outcome,
                 Err(error) => {
-                    self.sender = None;
+                    self.http2 = None;
                     match is_untouched(&error) {
                         true => self.once_more(errand).await,
                         false => Outcome::Broken(error.to_string()),
@@ -243,8 +239,8 @@ impl Caller {
 
     async fn once_more(&mut self, errand: &Errand) -> Outcome {
         self.tally.lock().unwrap().farewells += 1;
-        let sender = self.sender().await;
-        let outcome = timeout(TOO_LONG, over_http2(sender, *errand)).await;
+        let connection = self.http2().await;
+        let outcome = timeout(TOO_LONG, connection.ask_one(*errand)).await;
         let outcome = outcome.unwrap_or_else(|_| late(()));
         outcome.unwrap_or_else(|error| Outcome::Broken(error.to_string()))
     }
@@ -256,20 +252,18 @@ impl Caller {
     }
 
     /// The connection of HTTP/2, a new one where the last one takes no more.
-    async fn sender(&mut self) -> SendRequest<Bytes> {
-        if let Some(sender) = self.sender.clone()
-            && let Ok(sender) = sender.ready().await
+    async fn http2(&mut self) -> &mut Http2 {
+        let mut kept = self.http2.take();
+        if let Some(connection) = &mut kept
+            && !connection.is_ready().await
         {
-            return sender;
+            kept = None;
         }
-        let stream = TcpStream::connect(self.place.main).await.unwrap();
-        let mut builder = h2::client::Builder::new();
-        builder.initial_window_size(256 * 1024);
-        let (sender, connection) = builder.handshake(stream).await.unwrap();
-        // It ends when the last sender and the last stream are gone.
-        tokio::spawn(async { drop(connection.await) });
-        self.sender = Some(sender.clone());
-        sender
+        let connection = match kept {
+            Some(kept) => kept,
+            None => Http2::connect(self.place.main).await,
+        };
+        self.http2.insert(connection)
     }
 
     fn note(&self, errand: &Errand, outcome: Outcome) {
@@ -318,10 +312,4 @@ fn late(_: ()) -> Result<Outcome, h2::Error> {
 fn of(outcome: io::Result<io::Result<Outcome>>) -> Outcome {
     let outcome = outcome.and_then(|done| done);
     outcome.unwrap_or_else(|error| Outcome::Broken(error.to_string()))
-}
-
-/// Whether the other side says that it has done nothing with the request.
-fn is_untouched(error: &h2::Error) -> bool {
-    error.reason() == Some(Reason::REFUSED_STREAM)
-        || (error.is_go_away() && error.reason() == Some(Reason::NO_ERROR))
 }

@@ -1,13 +1,6 @@
 //! One request, and what came of it: right only if every byte is.
 
-use std::future::poll_fn;
 use std::io;
-
-use bytes::Bytes;
-use h2::SendStream;
-use h2::client::SendRequest;
-use http::Request;
-use http::header::CONTENT_LENGTH;
 
 use super::body::{Errand, Kind};
 use super::wire::{Wire, framed};
@@ -24,7 +17,7 @@ pub(super) enum Outcome {
     Wrong(String),
 }
 
-fn judge(errand: &Errand, status: u16, seed: Option<&str>, body: &[u8]) -> Outcome {
+pub(super) fn judge(errand: &Errand, status: u16, seed: Option<&str>, body: &[u8]) -> Outcome {
     if status != 200 {
         return Outcome::Answered(status);
     }
@@ -74,62 +67,4 @@ pub(super) async fn through_tunnel(wire: &mut Wire, errand: &Errand) -> io::Resu
         back.extend(wire.take(piece.len()).await?);
     }
     Ok(judge(errand, 200, head.value("x-seed"), &back))
-}
-
-pub(super) async fn over_http2(
-    sender: SendRequest<Bytes>,
-    errand: Errand,
-) -> Result<Outcome, h2::Error> {
-    let mut sender = sender.ready().await?;
-    let body = match errand.kind {
-        Kind::Upload => errand.body(),
-        _ => Vec::new(),
-    };
-    let method = if errand.kind == Kind::Upload {
-        "POST"
-    } else {
-        "GET"
-    };
-    let uri = format!("http://a.test{errand}");
-    let mut request = Request::builder().method(method).uri(uri).body(()).unwrap();
-    if !errand.is_chunked() {
-        request
-            .headers_mut()
-            .insert(CONTENT_LENGTH, body.len().into());
-    }
-    let (response, stream) = sender.send_request(request, body.is_empty())?;
-    let answer = async {
-        let (head, mut stream) = response.await?.into_parts();
-        let mut body = Vec::new();
-        while let Some(piece) = stream.data().await {
-            let piece = match piece {
-                Ok(piece) => piece,
-                Err(error) => return Ok(Outcome::Broken(error.to_string())),
-            };
-            let _ = stream.flow_control().release_capacity(piece.len());
-            body.extend_from_slice(&piece);
-        }
-        let seed = head
-            .headers
-            .get("x-seed")
-            .and_then(|seed| seed.to_str().ok());
-        Ok(judge(&errand, head.status.as_u16(), seed, &body))
-    };
-    let (answer, _stream) = futures::join!(answer, send(stream, body.into()));
-    answer
-}
-
-/// As fast as the other side takes it, and no more than it wants.
-async fn send(mut stream: SendStream<Bytes>, mut body: Bytes) -> SendStream<Bytes> {
-    while !body.is_empty() {
-        stream.reserve_capacity(body.len());
-        let Some(Ok(room)) = poll_fn(|context| stream.poll_capacity(context)).await else {
-            break;
-        };
-        let part = body.split_to(room.min(body.len()));
-        if stream.send_data(part, body.is_empty()).is_err() {
-            break;
-        }
-    }
-    stream
 }

@@ -15,6 +15,7 @@ mod backend;
 mod body;
 mod clients;
 mod exchange;
+mod http2;
 mod memory;
 mod plan;
 mod process;

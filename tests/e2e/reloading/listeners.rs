@@ -18,7 +18,9 @@ fn free() -> SocketAddr {
 /// A file with these listeners.
 fn with(listeners: &str) -> String {
     let says = "filters: [{ response_headers: { set: { X-Listener: $listener } } }]";
-    format!("{says}\nlisteners:\n{listeners}routes: [{{ respond: {{ status: 200 }} }}]\n")
+    format!(
+        "server: {{ threads: 1 }}\n{says}\nlisteners:\n{listeners}routes: [{{ respond: {{ status: 200 }} }}]\n"
+    )
 }
 
 #[test]
@@ -70,6 +72,28 @@ fn a_listener_that_is_gone_finishes_its_requests_and_closes() {
         ("late but whole", Some("close"))
     );
     assert!(busy.is_closed());
+}
+
+/// Seen failing with a close in the middle of the head, and with 503.
+#[test]
+fn a_request_on_its_way_when_its_listener_goes_is_served_as_that_was_written() {
+    let (stays, goes) = ("  - { address: 127.0.0.1:0, name: stays }\n", free());
+    let proxy = Proxy::start(&with(&format!(
+        "{stays}  - {{ address: {goes}, name: goes }}\n"
+    )));
+    let mut client = Client::connect(goes);
+    client.send("GET / HTTP/1.1\r\nHost: ");
+    // Whoever comes later and is answered shows that this much was read.
+    assert_eq!(get(goes, "/").header("X-Listener"), Some("goes"));
+    let line = proxy.reload(&with(stays));
+    assert!(line.ends_with("listener goes removed"), "{line}");
+    client.send("a.test\r\n\r\n");
+    let answer = client.answer();
+    assert_eq!(
+        (answer.header("X-Listener"), answer.header("Connection")),
+        (Some("goes"), Some("close"))
+    );
+    assert!(client.is_closed());
 }
 
 #[test]
