@@ -1,5 +1,6 @@
 # One image with both binaries: `evenkeel`, and `hello`, which is the demo backend and, with --check, a health check
-# that needs no curl. The two base images are arguments for machines that must take them from elsewhere.
+# that needs no curl. The two base images are arguments for machines that must take them from elsewhere. `--build-arg PGO=yes` builds
+# `evenkeel` with what was seen of it at work (scripts/pgo.sh), which takes some ten minutes more.
 ARG RUST_IMAGE=rust:1.95-bookworm
 ARG RUNTIME_IMAGE=debian:bookworm-slim
 
@@ -25,6 +26,11 @@ COPY src src
 COPY backend backend
 RUN find src backend/src -name '*.rs' -exec touch {} + \
     && cargo build --release --locked --workspace --bins
+
+ARG PGO=no
+COPY scripts scripts
+COPY tests/interop/tools.sh tests/interop/
+RUN [ "$PGO" != yes ] || { bash scripts/pgo.sh && cp target/pgo/evenkeel target/release/; }
 
 FROM ${RUNTIME_IMAGE}
 # Upstreams that speak TLS are verified against these.
