@@ -67,6 +67,9 @@ add_rust() {
     cp /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"
     cp "${CARGO_HOME:-$HOME/.cargo}/config.toml" "$1/usr/local/cargo/" 2>/dev/null || true
     apt-config dump Acquire >"$1/etc/apt/apt.conf.d/80-as-on-the-host"
+    # As in Debian's own images, security updates too; debootstrap knows of one archive only.
+    [ ! -e /etc/apt/sources.list.d/debian.sources ] ||
+        { cp /etc/apt/sources.list.d/debian.sources "$1/etc/apt/sources.list.d/" && : >"$1/etc/apt/sources.list"; }
 }
 
 debian_mirror() {
