@@ -257,7 +257,11 @@ impl Report {
         let kernel = said("uname", &["-sr"]);
         let revision = said("git", &["describe", "--always", "--dirty"]);
         let revision = match std::env::var("EVENKEEL") {
-            Ok(build) => format!("{revision}, the build {build}"),
+            Ok(build) => {
+                let checkout = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+                let build = build.strip_prefix(checkout).unwrap_or(&build);
+                format!("{revision}, the build {build}")
+            }
             Err(_) => revision,
         };
         let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
