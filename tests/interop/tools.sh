@@ -37,8 +37,12 @@ unpack() {
     done
     found=$(find "$folder/usr" ! -type d -name "$1" -path '*bin/*' | head -n 1)
     [ -n "$found" ] || fail "$1 is not in Debian's package $2"
+    # Where openssl is not installed, neither are the settings that it looks for.
+    local settings=
+    [ ! -e "$folder/etc/ssl/openssl.cnf" ] || settings="OPENSSL_CONF=$folder/etc/ssl/openssl.cnf; export OPENSSL_CONF"
     cat >"$work/bin/$1" <<END
 #!/bin/sh
+$settings
 LD_LIBRARY_PATH=$(printf '%s:' "$folder"/usr/lib/*-linux-gnu "$folder"/lib/*-linux-gnu)
 export LD_LIBRARY_PATH
 exec "$found" "\$@"

@@ -46,7 +46,8 @@ const WARM_UP: Duration = Duration::from_secs(2);
 const MOST: usize = 24;
 /// Threads that Tokio keeps for what blocks: reading the file, following the log, and the resolver's file.
 const BLOCKING: usize = 3;
-/// By how much what it holds may differ between two times at which there is nothing to do.
+/// By how much what it holds may differ between two times at which there is nothing to do. Timers that nobody waits for any more stay until they
+/// would have gone off, up to a minute; a minute and a half after a storm it holds two hundredths more than before.
 const SLACK: f64 = 1.15;
 
 struct Scene {
