@@ -6,7 +6,7 @@
 use std::fs;
 use std::thread;
 
-use super::answering_proxy;
+use super::{answering_proxy, head};
 use crate::support::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, HEADERS, PING, PREFACE, RST_STREAM,
     SETTINGS, WINDOW_UPDATE, frame, line,
@@ -23,16 +23,6 @@ const GROWTH: u64 = 64 * 1024;
 
 /// What comes before, and the n-th of what comes then.
 type Flood = (&'static str, Vec<u8>, fn(u32) -> Vec<u8>);
-
-fn head(stream: u32, flags: u8) -> Vec<u8> {
-    let lines = [
-        line(":method", "POST"),
-        line(":scheme", "http"),
-        line(":path", "/"),
-        line(":authority", "a.test"),
-    ];
-    frame(HEADERS, flags, stream, &lines.concat())
-}
 
 /// The number of the n-th stream.
 fn nth(n: u32) -> u32 {
