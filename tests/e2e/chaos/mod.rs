@@ -42,6 +42,10 @@ const SHORT: Duration = Duration::from_secs(8);
 const RELOADS: u64 = 20;
 /// So long everybody asks before anything is counted: what is made once is made then.
 const WARM_UP: Duration = Duration::from_secs(2);
+/// A run that is to show whether memory grows begins with a storm of so long before anything is counted.
+const LONG_WARM_UP: Duration = Duration::from_secs(3 * 60);
+/// And so long nothing happens before what it holds is counted: timers that nobody waits for any more stay until they would have gone off.
+const CALM_DOWN: Duration = Duration::from_secs(90);
 /// How many requests a backend takes at a time: more than all clients together have.
 const MOST: usize = 24;
 /// Threads that Tokio keeps for what blocks: reading the file, following the log, and the resolver's file.
@@ -187,7 +191,9 @@ async fn whatever_happens_the_memory_of_all_that_is_over_is_given_back() {
 
 async fn everything_happens(count: Count) {
     let seed = given("CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..));
-    let duration = given("SOAK_MINUTES").map_or(SHORT, |minutes| Duration::from_secs(60 * minutes));
+    let minutes = given("SOAK_MINUTES").map(|minutes| Duration::from_secs(60 * minutes));
+    let duration = minutes.unwrap_or(SHORT);
+    let calm_down = minutes.map_or(Duration::ZERO, |_| CALM_DOWN);
     eprintln!("CHAOS_SEED={seed}, for {duration:?}");
     let scene = Scene::new(count);
     let proxy = Proxy::start_command(count.program(), &scene.file(0));
@@ -198,9 +204,15 @@ async fn everything_happens(count: Count) {
     };
     scene.are_all(Mood::Well);
     let warming = Crowd::start(&place, seed);
-    sleep(WARM_UP).await;
+    if minutes.is_some() {
+        storm(&scene, &proxy, Plan::new(!seed), LONG_WARM_UP).await;
+        scene.are_all(Mood::Well);
+    } else {
+        sleep(WARM_UP).await;
+    }
     block_in_place(|| proxy.reload(&scene.file(0)));
     warming.stop().await;
+    sleep(calm_down).await;
     let held = at_rest_after_a_round(&scene, &proxy, &place, seed, files).await;
     let crowd = Crowd::start(&place, seed);
     let (memory, threads) = storm(&scene, &proxy, Plan::new(seed), duration).await;
@@ -212,6 +224,7 @@ async fn everything_happens(count: Count) {
     report(&tally);
     memory.judge();
     assert_laws(&scene, &proxy, &tally);
+    sleep(calm_down).await;
     let after = at_rest_after_a_round(&scene, &proxy, &place, seed, files).await;
     eprintln!("{count:?} at rest, in KiB: {held} before, {after} afterwards");
     if count == Count::Held {
