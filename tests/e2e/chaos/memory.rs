@@ -107,7 +107,7 @@ impl Memory {
         }
     }
 
-    /// What is left between bodies that are under way: the least of each minute.
+    /// What is left between bodies that are under way: the least of each minute. One that has only begun says little.
     fn lows(&self) -> Vec<(f64, f64)> {
         let minute = |(second, _): &(f64, f64)| (second / 60.0).floor();
         let minutes = self
@@ -117,7 +117,9 @@ impl Memory {
             let least = samples.iter().map(|(_, memory)| *memory);
             (minute(&samples[0]), least.fold(f64::INFINITY, f64::min))
         };
-        minutes.map(least).collect()
+        let mut lows: Vec<_> = minutes.map(least).collect();
+        lows.pop();
+        lows
     }
 }
 
