@@ -255,6 +255,8 @@ impl Report {
     pub(crate) fn new(options: &Options, tools: &Tools) -> Self {
         let date = said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]);
         let kernel = said("uname", &["-sr"]);
+        // What stands behind its version names whoever built it.
+        let kernel = kernel.split('-').next().unwrap_or_default();
         let revision = said("git", &["describe", "--always", "--dirty"]);
         let revision = match std::env::var("EVENKEEL") {
             Ok(build) => {
