@@ -41,7 +41,7 @@ const WRITE_BUFFER: usize = 16 * 1024;
 /// What a client may send ahead of the answer it is waiting for, in bytes. More makes the connection wait unread.
 const MAX_PIPELINED: usize = 64 * 1024;
 
-/// A client's socket with what was read ahead and what is waiting to be written.
+/// A client's socket, what was read ahead, and what is to be written.
 #[derive(Debug)]
 pub(crate) struct Connection<S> {
     socket: S,
@@ -53,6 +53,7 @@ pub(crate) struct Connection<S> {
     /// Nobody here knows of messages: all that comes is handed out.
     is_handed_over: bool,
     outgoing: BytesMut,
+    is_unflushed: bool,
     peer_has_closed: bool,
     /// Goes off at the deadline that [`ConnectionFacts::stall`] holds.
     alarm: Option<Pin<Box<Sleep>>>,
@@ -74,6 +75,7 @@ impl<S: Socket> Connection<S> {
             message: RequestBody::None,
             is_handed_over: false,
             outgoing: BytesMut::new(),
+            is_unflushed: false,
             peer_has_closed: false,
             alarm: None,
             write_alarm: None,
@@ -145,19 +147,25 @@ impl<S: Socket> Connection<S> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.outgoing.advance(written);
+            self.is_unflushed = true;
+        }
+        if self.is_unflushed {
+            // TLS takes more than the client does.
+            let flushed = Pin::new(&mut self.socket).poll_flush(context);
+            ready!(self.poll_taken(context, flushed))?;
+            self.is_unflushed = false;
         }
         // Freed, not cleared: an idle connection keeps no buffer.
         self.outgoing = BytesMut::new();
         Poll::Ready(Ok(()))
     }
 
-    /// Holds the client to its deadline for taking what is `written`. While it takes nothing, nobody asks the backend for more, so that
-    /// the backend's deadline begins anew when it does.
-    fn poll_taken(
+    /// Holds the client to its deadline for taking what is `written`. Meanwhile nobody asks the backend for more: its deadline begins anew.
+    fn poll_taken<T>(
         &mut self,
         context: &mut Context<'_>,
-        written: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             if self.write_alarm.take().is_some() {
                 self.facts.stall.restart();
@@ -174,8 +182,7 @@ impl<S: Socket> Connection<S> {
 
     /// Nothing of the current message is left: keep what the client sends for the next request, and watch for it going away.
     ///
-    /// A client that has only said that it will send no more still gets its answer (RFC 9112 §9.6); one that is gone altogether shows when
-    /// it is written to.
+    /// A client that will send no more still gets its answer (RFC 9112 §9.6); one that is gone altogether shows when it is written to.
     fn poll_between_messages(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             if self.unread.len() >= MAX_PIPELINED {
@@ -307,6 +314,7 @@ impl<S: Socket> AsyncWrite for Connection<S> {
         }
         let accepted = if data.len() > WRITE_BUFFER {
             let written = Pin::new(&mut this.socket).poll_write(context, data);
+            this.is_unflushed = true;
             ready!(this.poll_taken(context, written))?
         } else {
             this.outgoing.put_slice(data);

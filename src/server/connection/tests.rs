@@ -25,7 +25,7 @@ impl Socket for DuplexStream {
 /// The listener's `timeouts.write`, at its default.
 const WRITE: Duration = Duration::from_secs(60);
 
-fn connection(socket: DuplexStream) -> Connection<DuplexStream> {
+fn connection<S: Socket>(socket: S) -> Connection<S> {
     let file = "listeners: [{ address: 127.0.0.1:0 }]\nroutes: [{ respond: { status: 204 } }]";
     let config = config::parse("test.yaml", file, &|_| None).unwrap();
     let nobody = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -40,7 +40,7 @@ fn connection(socket: DuplexStream) -> Connection<DuplexStream> {
         local: nobody.into(),
         peer: nobody.into(),
         tls: None,
-        descriptor: Connection::<DuplexStream>::descriptor,
+        descriptor: Connection::<S>::descriptor,
         stall: Stall::default(),
         must_abort: AtomicBool::new(false),
         tunnel: OnceLock::new(),
@@ -51,9 +51,79 @@ fn connection(socket: DuplexStream) -> Connection<DuplexStream> {
     Connection::new(socket, Arc::new(facts), None)
 }
 
-async fn write(connection: &mut Connection<DuplexStream>, bytes: &[u8]) -> io::Result<()> {
+async fn write<S: Socket>(connection: &mut Connection<S>, bytes: &[u8]) -> io::Result<()> {
     connection.write_all(bytes).await?;
     connection.flush().await
+}
+
+/// Takes what it is given, and sends it with a flush: what TLS does with what the client does not take at once.
+#[derive(Debug)]
+struct HoldsBack {
+    socket: DuplexStream,
+    held: BytesMut,
+}
+
+impl AsyncRead for HoldsBack {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for HoldsBack {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.held.put_slice(data);
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        while !this.held.is_empty() {
+            let sent = ready!(Pin::new(&mut this.socket).poll_write(context, &this.held))?;
+            this.held.advance(sent);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}
+
+impl Socket for HoldsBack {
+    fn abort_on_drop(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn duplicate(&self) -> io::Result<OwnedFd> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Seen failing with a flush that stops at what was gathered here, in both sizes: the end of an answer stayed in TLS until the connection was
+/// closed, half a minute or more later.
+#[tokio::test(start_paused = true)]
+async fn what_tls_holds_back_of_an_answer_is_sent_before_it_counts_as_written() {
+    for size in [64, 4 * WRITE_BUFFER] {
+        let (socket, mut client) = tokio::io::duplex(16);
+        let held = BytesMut::new();
+        let mut connection = connection(HoldsBack { socket, held });
+        let bytes = vec![b'x'; size];
+        let mut answer = vec![0; size];
+        let (written, read) = tokio::join!(
+            write(&mut connection, &bytes),
+            timeout(Duration::from_secs(1), client.read_exact(&mut answer)),
+        );
+        assert!(written.is_ok(), "{written:?}");
+        assert!(matches!(read, Ok(Ok(_))), "{size} bytes: {read:?}");
+    }
 }
 
 /// Seen failing without the limit.
