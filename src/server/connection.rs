@@ -181,7 +181,6 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Nothing of the current message is left: keep what the client sends for the next request, and watch for it going away.
-    ///
     /// A client that will send no more still gets its answer (RFC 9112 §9.6); one that is gone altogether shows when it is written to.
     fn poll_between_messages(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
@@ -314,8 +313,9 @@ impl<S: Socket> AsyncWrite for Connection<S> {
         }
         let accepted = if data.len() > WRITE_BUFFER {
             let written = Pin::new(&mut this.socket).poll_write(context, data);
+            let written = ready!(this.poll_taken(context, written))?;
             this.is_unflushed = true;
-            ready!(this.poll_taken(context, written))?
+            written
         } else {
             this.outgoing.put_slice(data);
             data.len()
