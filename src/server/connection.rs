@@ -35,7 +35,7 @@ const WRITE_BUFFER: usize = 16 * 1024;
 /// What a client may send ahead of the answer it is waiting for, in bytes. More makes the connection wait unread.
 const MAX_PIPELINED: usize = 64 * 1024;
 
-/// A client's socket, what was read ahead, and what is to be written.
+/// A client's socket with what was read ahead and what is waiting to be written.
 #[derive(Debug)]
 pub(crate) struct Connection<S> {
     socket: S,
@@ -47,6 +47,7 @@ pub(crate) struct Connection<S> {
     /// Nobody here knows of messages: all that comes is handed out.
     is_handed_over: bool,
     outgoing: BytesMut,
+    /// What was written may still wait in TLS.
     is_unflushed: bool,
     peer_has_closed: bool,
     /// Goes off at the deadline that [`ConnectionFacts::stall`] holds.
@@ -143,18 +144,24 @@ impl<S: Socket> Connection<S> {
             self.outgoing.advance(written);
             self.is_unflushed = true;
         }
-        if self.is_unflushed {
-            // TLS takes more than the client does.
-            let flushed = Pin::new(&mut self.socket).poll_flush(context);
-            ready!(self.poll_taken(context, flushed))?;
-            self.is_unflushed = false;
-        }
         // Freed, not cleared: an idle connection keeps no buffer.
         self.outgoing = BytesMut::new();
         Poll::Ready(Ok(()))
     }
 
-    /// Holds the client to its deadline for taking what is `written`. Meanwhile nobody asks the backend for more: its deadline begins anew.
+    /// The same, and what TLS has taken and the client has not. Between two pieces of an answer nobody waits for that.
+    fn poll_flush_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_write_out(context))?;
+        if self.is_unflushed {
+            let flushed = Pin::new(&mut self.socket).poll_flush(context);
+            ready!(self.poll_taken(context, flushed))?;
+            self.is_unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Holds the client to its deadline for taking what is `written`. While it takes nothing, nobody asks the backend for more, so that
+    /// the backend's deadline begins anew when it does.
     fn poll_taken<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -175,7 +182,9 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Nothing of the current message is left: keep what the client sends for the next request, and watch for it going away.
-    /// A client that will send no more still gets its answer (RFC 9112 §9.6); one that is gone altogether shows when it is written to.
+    ///
+    /// A client that has only said that it will send no more still gets its answer (RFC 9112 §9.6); one that is gone altogether shows when
+    /// it is written to.
     fn poll_between_messages(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             if self.unread.len() >= MAX_PIPELINED {
@@ -263,7 +272,7 @@ impl<S: Socket> AsyncRead for Connection<S> {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         // Whoever waits for the client has nothing more to write for now: nothing of an answer is held back while it goes on slowly.
-        let written = this.poll_write_out(context);
+        let written = this.poll_flush_out(context);
         if let Poll::Ready(Err(error)) = written {
             return Poll::Ready(Err(error));
         }
@@ -321,7 +330,7 @@ impl<S: Socket> AsyncWrite for Connection<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_write_out(context)
+        self.poll_flush_out(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
