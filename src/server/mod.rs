@@ -30,6 +30,7 @@ mod http1;
 mod http2;
 mod introduction;
 mod listener;
+mod loader;
 mod plan;
 mod pools;
 mod privileges;
@@ -56,9 +57,11 @@ use crate::proxy::{HttpProxy, Proxy};
 use crate::runtime::{Live, Snapshot};
 use crate::upstream::Resolver;
 
+use authorities::Authorities;
 use background::Background;
 use connections::Connections;
 use front_door::FrontDoor;
+use loader::Loader;
 use plan::Plan;
 use reload::Reload;
 use room::Seats;
@@ -101,12 +104,21 @@ pub fn run(config: Checked<Config>, source: Source) -> Result<(), Failed> {
     let user = config.server.user.as_ref();
     privileges::give_up(user.map(|user| &*user.0)).map_err(Failed)?;
     privileges::look_at_files(&source.path, &config);
-    authorities::check(&config)?;
+    let authorities = Authorities::read()?;
+    authorities.warn_whoever_needs_them(&config);
     let access_log = AccessLog::open(&config.access_log, Arc::clone(&clock))
         .map_err(|error| Failed(error.to_string()))?;
     let access_log = Arc::new(access_log);
 
-    serve(config, source, plan, seats, clock, Arc::clone(&access_log));
+    serve(
+        config,
+        source,
+        authorities,
+        plan,
+        seats,
+        clock,
+        Arc::clone(&access_log),
+    );
 
     access_log.close(LAST_LINES);
     if let Some(path) = pid_file {
@@ -120,6 +132,7 @@ pub fn run(config: Checked<Config>, source: Source) -> Result<(), Failed> {
 fn serve(
     config: Checked<Config>,
     source: Source,
+    authorities: Authorities,
     plan: Plan,
     seats: Arc<Seats>,
     clock: Arc<dyn Clock>,
@@ -155,6 +168,8 @@ fn serve(
         resolver,
         access_log: Arc::clone(&access_log),
         front_door: Arc::clone(&front_door),
+        authorities,
+        loader: Loader::default(),
         kept,
     };
     let background = server.add_service(Background::new(embedded, reload, reloads, heeding));

@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
-use super::authorities;
+use super::authorities::Authorities;
 use super::background::{self, Embedded, Keepers};
 use super::front_door::FrontDoor;
+use super::loader::{Loader, Panicked};
 use super::pools::{self, Capacity};
 use super::privileges;
 use crate::clock::Clock;
@@ -42,6 +43,8 @@ pub(super) struct Reload {
     pub(super) resolver: Arc<Resolver>,
     pub(super) access_log: Arc<AccessLog>,
     pub(super) front_door: Arc<FrontDoor>,
+    pub(super) authorities: Authorities,
+    pub(super) loader: Loader,
     /// How many unused connections to backends there is room for.
     pub(super) kept: Capacity,
 }
@@ -75,9 +78,11 @@ impl Reload {
         keepers: &mut Keepers,
         embedded: &mut Embedded,
     ) -> Result<Vec<String>, String> {
-        let next = self.load().await?;
+        let source = Arc::clone(&self.source);
+        let load = move || config::load_with(&source.path, &source.vocabulary);
+        let loaded = self.loader.run(load).await.map_err(bug)?;
+        let next = loaded.map_err(|faults| faults.to_string())?;
         self.refuse_what_stays(&next)?;
-        authorities::check(&next).map_err(|failed| failed.to_string())?;
         let plan = self.front_door.plan(&next.listeners)?;
         let lines = self.access_log.prepare(&next.access_log);
         let lines = lines.map_err(|error| error.to_string())?;
@@ -89,7 +94,10 @@ impl Reload {
         }
         embedded.open(&next.embedded_backends).await;
         let former = self.live.snapshot();
-        let snapshot = former.next(next.clone(), &self.clock, &self.resolver, is_same_resolver);
+        let (config, clock) = (next.clone(), Arc::clone(&self.clock));
+        let resolver = Arc::clone(&self.resolver);
+        let build = move || former.next(config, &clock, &resolver, is_same_resolver);
+        let snapshot = self.loader.run(build).await.map_err(bug)?;
         let new = snapshot.upstreams.iter();
         let new = new.filter(|upstream| !keepers.have(upstream)).cloned();
         let begun = join_all(new.map(|upstream| background::begin(upstream, keepers.connector())));
@@ -98,6 +106,7 @@ impl Reload {
         for warning in next.warnings(self.clock.wall()) {
             log::warn!("{warning}");
         }
+        self.authorities.warn_whoever_needs_them(&next);
         privileges::look_at_files(&self.source.path, &next);
         process_log::follow(&next.log.level);
         self.front_door.close_others(&plan);
@@ -108,22 +117,9 @@ impl Reload {
         self.config = next;
         // Whoever writes to the former one at this moment is not held up: it closes when the last of them is done.
         let access_log = Arc::clone(&self.access_log);
-        let followed = tokio::task::spawn_blocking(move || access_log.follow(lines));
         // It does not panic.
-        let _ = followed.await;
+        let _ = self.loader.run(move || access_log.follow(lines)).await;
         Ok(changes)
-    }
-
-    /// Reads the file on a thread of its own, where it holds up no health check.
-    async fn load(&self) -> Result<Checked<Config>, String> {
-        let source = Arc::clone(&self.source);
-        let loading = tokio::task::spawn_blocking(move || {
-            config::load_with(&source.path, &source.vocabulary)
-        });
-        match loading.await {
-            Ok(loaded) => loaded.map_err(|faults| faults.to_string()),
-            Err(error) => Err(error.to_string()),
-        }
     }
 
     /// What belongs to the process cannot change while it runs: such a file is refused, since it would not be true.
@@ -155,4 +151,8 @@ impl Reload {
             false => Err(refused.join("\n")),
         }
     }
+}
+
+fn bug(_: Panicked) -> String {
+    "the program has panicked over it, which is a bug; please report it with the message of the panic above".to_owned()
 }

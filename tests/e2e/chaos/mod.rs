@@ -42,8 +42,10 @@ const SHORT: Duration = Duration::from_secs(8);
 const RELOADS: u64 = 20;
 /// So long everybody asks before anything is counted: what is made once is made then.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// A run that is to show whether memory grows begins with a storm of so long before anything is counted.
-const LONG_WARM_UP: Duration = Duration::from_secs(3 * 60);
+/// A run that is to show whether memory grows begins with a storm of so long before anything is counted, in which everything happens so many
+/// times as fast: as much as in two hours. The allocator's pages fill meanwhile as far as reloads among requests make them.
+const LONG_WARM_UP: Duration = Duration::from_secs(6 * 60);
+const HASTE: u32 = 20;
 /// And so long nothing happens before what it holds is counted: timers that nobody waits for any more stay until they would have gone off.
 const CALM_DOWN: Duration = Duration::from_secs(90);
 /// How many requests a backend takes at a time: more than all clients together have.
@@ -207,7 +209,8 @@ async fn everything_happens(count: Count) {
     scene.are_all(Mood::Well);
     let warming = Crowd::start(&place, seed);
     if minutes.is_some() {
-        storm(&scene, &proxy, Plan::new(!seed), LONG_WARM_UP).await;
+        let plan = Plan::new(!seed).map(|(pause, event)| (pause / HASTE, event));
+        storm(&scene, &proxy, plan, LONG_WARM_UP).await;
         scene.are_all(Mood::Well);
     } else {
         sleep(WARM_UP).await;
@@ -298,7 +301,12 @@ fn is_well(proxy: &Proxy) {
 }
 
 /// Lets everything happen for so long; the memory meanwhile, and the threads of the beginning.
-async fn storm(scene: &Scene, proxy: &Proxy, plan: Plan, duration: Duration) -> (Memory, usize) {
+async fn storm(
+    scene: &Scene,
+    proxy: &Proxy,
+    plan: impl Iterator<Item = (Duration, Event)>,
+    duration: Duration,
+) -> (Memory, usize) {
     const ROTATION: Duration = Duration::from_secs(60);
     let begin = Instant::now();
     let mut memory = Memory::of(scene.count);
