@@ -177,10 +177,18 @@ enum Shape {
     Number,
 }
 
-/// A key, how it begins in a line, and what stands behind it.
+/// A key, all that stands before its value in a line, and the value.
 macro_rules! key {
+    ($key:literal, Number, $variable:expr) => {
+        ($key, concat!(",\"", $key, "\":"), Shape::Number, $variable)
+    };
     ($key:literal, $shape:ident, $variable:expr) => {
-        ($key, concat!(",\"", $key, "\":"), Shape::$shape, $variable)
+        (
+            $key,
+            concat!(",\"", $key, "\":\""),
+            Shape::$shape,
+            $variable,
+        )
     };
 }
 
@@ -219,30 +227,27 @@ const KEYS: &[(&str, &str, Shape, Variable)] = &[
 
 fn append_json(record: &Record<'_>, out: &mut Vec<u8>) {
     let start = out.len();
-    for (_, begin, shape, variable) in KEYS {
-        out.extend_from_slice(begin.as_bytes());
-        append_json_value(record, shape, variable, out);
+    for (_, before, shape, variable) in KEYS {
+        out.extend_from_slice(before.as_bytes());
+        append_json_value(record, *shape, variable, out);
     }
     // In the place of the first comma.
     out[start] = b'{';
     out.push(b'}');
 }
 
-fn append_json_value(record: &Record<'_>, shape: &Shape, variable: &Variable, out: &mut Vec<u8>) {
+/// Appends the value, and the quote that ends it; the one that begins it is there.
+fn append_json_value(record: &Record<'_>, shape: Shape, variable: &Variable, out: &mut Vec<u8>) {
     let value = out.len();
-    let is_quoted = *shape != Shape::Number;
-    if is_quoted {
-        out.push(b'"');
-    }
-    let content = out.len();
+    let is_quoted = shape != Shape::Number;
     record.append(variable, out);
-    if out.len() == content {
-        out.truncate(value);
+    if out.len() == value {
+        out.truncate(value - usize::from(is_quoted));
         out.extend_from_slice(b"null");
         return;
     }
-    if *shape == Shape::Text {
-        escape_for_json(out, content);
+    if shape == Shape::Text {
+        escape_for_json(out, value);
     }
     if is_quoted {
         out.push(b'"');

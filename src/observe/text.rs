@@ -19,15 +19,23 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// `42`
-pub(super) fn append_integer(number: u64, out: &mut Vec<u8>) {
+pub(super) fn append_integer(number: impl itoa::Integer, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Seconds with milliseconds, cut off and not rounded, as nginx prints them: `0.012`.
 pub(super) fn append_seconds(duration: Duration, out: &mut Vec<u8>) {
-    append_integer(duration.as_secs(), out);
-    out.push(b'.');
-    append_digits::<3>(duration.subsec_millis(), out);
+    let [hundreds, tens, ones] = digits::<3>(duration.subsec_millis());
+    match duration.as_secs() {
+        // Nearly all that is measured.
+        second @ 0..10 => {
+            out.extend_from_slice(&[b'0' + second as u8, b'.', hundreds, tens, ones]);
+        }
+        seconds => {
+            append_integer(seconds, out);
+            out.extend_from_slice(&[b'.', hundreds, tens, ones]);
+        }
+    }
 }
 
 /// `1795378391.120`; a time before 1970 counts as 1970.
@@ -114,10 +122,10 @@ fn append_address(address: IpAddr, out: &mut Vec<u8>) {
     match address {
         IpAddr::V4(address) => {
             let [first, rest @ ..] = address.octets();
-            append_integer(first.into(), out);
+            append_integer(first, out);
             for octet in rest {
                 out.push(b'.');
-                append_integer(octet.into(), out);
+                append_integer(octet, out);
             }
         }
         // The rules of RFC 5952 are the standard library's to know; writing to a Vec does not fail.
@@ -141,14 +149,18 @@ fn append_time_of_day(time: OffsetDateTime, out: &mut Vec<u8>) {
     append_digits::<2>(time.second().into(), out);
 }
 
+fn append_digits<const N: usize>(number: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(&digits::<N>(number));
+}
+
 /// The last `N` digits of a number, with zeros before it.
-fn append_digits<const N: usize>(mut number: u32, out: &mut Vec<u8>) {
+fn digits<const N: usize>(mut number: u32) -> [u8; N] {
     let mut digits = [b'0'; N];
     for digit in digits.iter_mut().rev() {
         *digit += (number % 10) as u8;
         number /= 10;
     }
-    out.extend_from_slice(&digits);
+    digits
 }
 
 #[cfg(test)]

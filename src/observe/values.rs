@@ -47,7 +47,7 @@ impl Values for Record<'_> {
             V::Route => append_text(self.route.unwrap_or_default(), out),
             V::Upstream => append_text(self.upstream.unwrap_or_default(), out),
             V::UpstreamAddress => self.append_each(|a| Some(&*a.address), append_text, out),
-            V::UpstreamStatus => self.append_each(|a| a.status.map(u64::from), append_integer, out),
+            V::UpstreamStatus => self.append_each(|a| a.status, append_integer, out),
             V::UpstreamConnectTime => self.append_each(|a| a.connect_time, append_seconds, out),
             V::UpstreamHeaderTime => self.append_each(|a| a.header_time, append_seconds, out),
             V::UpstreamResponseTime => self.append_each(|a| a.response_time, append_seconds, out),
@@ -131,7 +131,7 @@ fn append_found(text: Option<&[u8]>, out: &mut Vec<u8>) {
 
 fn append_number(number: Option<u16>, out: &mut Vec<u8>) {
     if let Some(number) = number {
-        append_integer(number.into(), out);
+        append_integer(number, out);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{NAME, answering, file, start, start_trusting};
-use crate::support::{Authority, Certificate, evenkeel, expired, output_of, write_file};
+use crate::support::{Authority, Certificate, Proxy, evenkeel, expired, output_of, write_file};
 
 #[test]
 fn the_system_s_authorities_are_believed_when_none_is_named_and_only_then() {
@@ -115,17 +115,25 @@ fn a_relative_path_starts_at_the_folder_of_the_configuration_wherever_the_progra
 }
 
 #[test]
-fn a_system_without_authorities_is_told_at_the_start() {
+fn a_system_without_authorities_is_told_at_the_start_and_at_each_reload_that_needs_some() {
     let address = "127.0.0.1:1".parse().unwrap();
-    let proxy = start_trusting(
-        &file(&[address], "tls: {}"),
-        &[("none.pem", String::new())],
-        Some("none.pem"),
-    );
-    proxy.stderr.find("a warning", |line| {
-        line.contains("upstreams.hello.tls: this system trusts no authority")
-            .then_some(())
-    });
+    let needs_some = file(&[address], "tls: {}");
+    let warnings = |proxy: &Proxy| {
+        let lines = proxy.stderr.all();
+        let is_warning =
+            |line: &&String| line.contains("upstreams.hello.tls: this system trusts no authority");
+        lines.iter().filter(is_warning).count()
+    };
+    let nobody = [("none.pem", String::new())];
+    let proxy = start_trusting(&needs_some, &nobody, Some("none.pem"));
+    assert_eq!(warnings(&proxy), 1);
+
+    proxy.reload(&file(&[address], ""));
+    assert_eq!(warnings(&proxy), 1);
+    // A file that comes later is nobody's to read before the next start.
+    fs::write(proxy.path("none.pem"), Authority::new("late").pem()).unwrap();
+    proxy.reload(&needs_some);
+    assert_eq!(warnings(&proxy), 2);
 }
 
 #[test]
