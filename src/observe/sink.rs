@@ -7,8 +7,8 @@
 //! one swap, never during input or output. A queue of lines in place of the buffer would cost an
 //! allocation per line, and could bound only their number, not the memory they take.
 //!
-//! While lines keep coming the writer collects for a fiftieth of a second, so that a busy server
-//! pays for fifty wake-ups a second and not for one per request. Files are opened with
+//! While lines keep coming the writer collects for a twentieth of a second, so that a busy server
+//! pays for twenty wake-ups a second and not for one per request. Files are opened with
 //! `O_APPEND` and get whole lines, so two processes may share one. Nothing is synced to disk: an
 //! access log is not a journal.
 

@@ -15,10 +15,10 @@ use super::{Queue, Waiting};
 use crate::clock::Clock;
 
 /// How long lines are collected before they are written.
-const COLLECT: Duration = Duration::from_millis(20);
+const COLLECT: Duration = Duration::from_millis(50);
 
 /// With this many bytes a batch is worth writing at once.
-const LARGE: usize = 128 * 1024;
+const LARGE: usize = 256 * 1024;
 
 /// The shortest time between two complaints.
 const QUIET: Duration = Duration::from_secs(10);
