@@ -35,16 +35,14 @@ see to their files, and to SSL_CERT_FILE and SSL_CERT_DIR where these are set",
     pub(super) fn warn_whoever_needs_them(&self, config: &Config) {
         let needs = |upstream: &&Upstream| {
             let tls = upstream.tls.as_ref();
-            tls.is_some_and(|tls| tls.trust == Trust::System)
+            self.is_none && tls.is_some_and(|tls| tls.trust == Trust::System)
         };
         for upstream in config.upstreams.iter().filter(needs) {
-            if self.is_none {
-                log::warn!(
-                    "upstreams.{}.tls: this system trusts no authority, so no backend of this upstream will be believed; \
+            log::warn!(
+                "upstreams.{}.tls: this system trusts no authority, so no backend of this upstream will be believed; \
 install the package ca-certificates and start again, or name an authority in `ca`",
-                    upstream.name
-                );
-            }
+                upstream.name
+            );
         }
     }
 }

@@ -89,14 +89,15 @@ impl Reload {
         let changes = changes(&self.config, &next);
 
         let is_same_resolver = self.config.resolver == next.resolver;
-        if !is_same_resolver {
-            self.resolver = Arc::new(Resolver::new(next.resolver.clone()));
-        }
+        let resolver = match is_same_resolver {
+            true => Arc::clone(&self.resolver),
+            false => Arc::new(Resolver::new(next.resolver.clone())),
+        };
         embedded.open(&next.embedded_backends).await;
         let former = self.live.snapshot();
         let (config, clock) = (next.clone(), Arc::clone(&self.clock));
-        let resolver = Arc::clone(&self.resolver);
-        let build = move || former.next(config, &clock, &resolver, is_same_resolver);
+        let looks_up = Arc::clone(&resolver);
+        let build = move || former.next(config, &clock, &looks_up, is_same_resolver);
         let snapshot = self.loader.run(build).await.map_err(bug)?;
         let new = snapshot.upstreams.iter();
         let new = new.filter(|upstream| !keepers.have(upstream)).cloned();
@@ -114,6 +115,7 @@ impl Reload {
         self.live.follow(snapshot);
         self.front_door.follow(plan);
         embedded.close_others(&next.embedded_backends);
+        self.resolver = resolver;
         self.config = next;
         // Whoever writes to the former one at this moment is not held up: it closes when the last of them is done.
         let access_log = Arc::clone(&self.access_log);
