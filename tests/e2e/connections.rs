@@ -1,5 +1,7 @@
 //! Connections to backends that are kept for the next request.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
@@ -125,4 +127,33 @@ fn a_backend_that_goes_on_behind_its_early_answer_is_cut_off() {
     client.send("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nhalf");
     assert_eq!(client.answer().text(), "early");
     eventually("the proxy cuts it off", is_rid);
+}
+
+/// Seen failing with the limits left to Pingora's timers, whose thread wakes up a hundred times a second from the first one on.
+#[test]
+fn a_connection_and_a_body_that_were_waited_for_leave_no_thread_behind() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let backend = Backend::start(|conversation| {
+        conversation.head();
+        conversation.send("HTTP/1.1 100 Continue\r\n\r\n");
+        conversation.wait_for(b"hello");
+        conversation.send(ok("fine"));
+    });
+    let proxy = Proxy::start(&upstream_of(&[backend.address()], ""));
+    let threads = || {
+        let tasks = fs::read_dir(format!("/proc/{}/task", proxy.id())).unwrap();
+        let names = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("comm")));
+        names.collect::<Result<BTreeSet<_>, _>>().unwrap()
+    };
+    let before = threads();
+    let mut client = Client::connect(proxy.address());
+    client.send(
+        "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+    );
+    assert_eq!(client.answer().status, 100);
+    client.send("hello");
+    assert_eq!(client.answer().text(), "fine");
+    assert_eq!(threads(), before);
 }

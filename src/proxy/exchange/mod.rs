@@ -13,10 +13,14 @@ mod deadline;
 mod incoming;
 mod outgoing;
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use http::Method;
 use pingora_core::protocols::http::HttpTask;
-use pingora_core::{ErrorSource, Result};
+use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_proxy::Session;
+use tokio::time::timeout;
 
 use super::phase::{failed_attempt, upstream_peer};
 use super::tunnel::{KEEPALIVE, Tunnel};
@@ -120,6 +124,25 @@ async fn finish(session: &mut Session, last: Vec<HttpTask>, has_whole_request: b
     Ok(())
 }
 
+/// The next piece of the request's body, for which the client has until `limit`; or, once that `is_read`, that the client goes away.
+///
+/// The runtime keeps the time: the first of Pingora's own timers begins a thread that wakes up a hundred times a second for as long as the
+/// process lives.
+async fn piece_of_body(
+    session: &mut Session,
+    is_read: bool,
+    limit: Option<Duration>,
+) -> Result<Option<Bytes>> {
+    let piece = session.downstream_session.read_body_or_idle(is_read);
+    let Some(limit) = limit.filter(|_| !is_read) else {
+        return piece.await;
+    };
+    timeout(limit, piece).await.unwrap_or_else(|_| {
+        let what = format!("nothing of the body within timeouts.body, {limit:?}");
+        Error::e_explain(ErrorType::ReadTimedout, what)
+    })
+}
+
 /// What is left to be done when the backend's part is over.
 struct Carried {
     end: End,
@@ -175,7 +198,11 @@ impl<'a> Exchange<'a> {
     /// # Errors
     /// What ended the exchange before.
     async fn carry(mut self) -> Result<Carried> {
-        let ended = self.run().await;
+        // Kept here meanwhile, see `piece_of_body`.
+        let limit = self.session.get_read_timeout();
+        self.session.set_read_timeout(None);
+        let ended = self.run(limit).await;
+        self.session.set_read_timeout(limit);
         self.connection.keep_alarm(self.deadline.take_alarm());
         match ended {
             Err(error)
@@ -192,7 +219,8 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn run(&mut self) -> Result<End> {
+    /// `limit` is how long the client has for each piece of its request's body.
+    async fn run(&mut self, limit: Option<Duration>) -> Result<End> {
         self.begin_request()?;
         while !(self.answer.is_whole() && self.outgoing.is_over(self.connection)) {
             self.set_deadline();
@@ -203,7 +231,7 @@ impl<'a> Exchange<'a> {
                 event = std::future::poll_fn(|context| self.connection.poll_event(context, expected)) => {
                     self.take_event(event).await?;
                 }
-                piece = self.session.downstream_session.read_body_or_idle(self.outgoing.is_read), if reads => {
+                piece = piece_of_body(self.session, self.outgoing.is_read, limit), if reads => {
                     self.take_piece(piece.map_err(|error| error.into_down())?)?;
                 }
                 limit = self.deadline.passed() => self.give_up(limit)?,

@@ -18,10 +18,12 @@ mod request;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use pingora_core::Result;
 use pingora_core::connectors::TransportConnector;
-use pingora_core::protocols::ALPN;
 use pingora_core::protocols::l4::ext::TcpKeepalive;
+use pingora_core::protocols::{ALPN, Stream};
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, ErrorType, Result};
+use tokio::time::timeout;
 
 pub use answer::{AnswerReader, Keeps, Part};
 pub use connection::{Alarm, Connection, Event};
@@ -39,6 +41,20 @@ pub struct Connector(TransportConnector);
 impl Default for Connector {
     fn default() -> Self {
         Self(TransportConnector::new(None))
+    }
+}
+
+impl Connector {
+    /// Connects to `peer`, in TCP and TLS together within `limit`. The runtime keeps that time: the first of Pingora's own timers begins a
+    /// thread that wakes up a hundred times a second for as long as the process lives.
+    async fn connect(&self, peer: &mut HttpPeer, limit: Duration) -> Result<Stream> {
+        peer.options.connection_timeout = None;
+        peer.options.total_connection_timeout = None;
+        let connected = timeout(limit, self.0.new_stream(&*peer)).await;
+        connected.unwrap_or_else(|_| {
+            let what = format!("not connected within timeouts.connect, {limit:?}");
+            Error::e_explain(ErrorType::ConnectTimedout, what)
+        })
     }
 }
 
@@ -126,7 +142,8 @@ impl Upstream {
             });
         }
         // Boxed, so that a request for which one waits does not hold the space for it.
-        let stream = Box::pin(connector.0.new_stream(&*peer)).await?;
+        let limit = self.config().timeouts.connect;
+        let stream = Box::pin(connector.connect(&mut peer, limit)).await?;
         if stream.selected_alpn_proto() == Some(ALPN::H2) {
             backend.choose_http2(true);
             return Ok(Reached::Http2);
