@@ -19,9 +19,10 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use http::header::{REFERER, USER_AGENT};
 
-use super::escape::{escape_for_json, escape_for_line};
+use super::escape::{count_not_plain, escape_for_json, escape_for_line};
 use super::record::Record;
 use super::sink::{Sink, SinkError};
+use super::text::Short;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::LogFormat;
@@ -167,46 +168,49 @@ impl Values for Escaped<'_> {
     }
 }
 
+/// One key of a JSON line, and whose value it is.
+struct Key {
+    /// All that stands before the value: comma, key, colon, and the quote of a text.
+    before: Short<31>,
+    shape: Shape,
+    variable: Variable,
+}
+
 /// How a value is written in JSON.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Text,
-    /// Text in which nothing is to be escaped, whatever a client does.
-    Plain,
     /// The variable's text is a JSON number as it is.
     Number,
 }
 
-/// A key, all that stands before its value in a line, and the value.
 macro_rules! key {
-    ($key:literal, Number, $variable:expr) => {
-        ($key, concat!(",\"", $key, "\":"), Shape::Number, $variable)
+    ($key:literal, Text, $variable:expr) => {
+        key!(@ concat!(",\"", $key, "\":\""), Text, $variable)
     };
-    ($key:literal, $shape:ident, $variable:expr) => {
-        (
-            $key,
-            concat!(",\"", $key, "\":\""),
-            Shape::$shape,
-            $variable,
-        )
+    ($key:literal, Number, $variable:expr) => {
+        key!(@ concat!(",\"", $key, "\":"), Number, $variable)
+    };
+    (@ $before:expr, $shape:ident, $variable:expr) => {
+        Key { before: Short::new($before), shape: Shape::$shape, variable: $variable }
     };
 }
 
 /// The keys of a JSON line, in order; a reader may count on both. New ones come at the end.
 #[rustfmt::skip] // One key, one line.
-const KEYS: &[(&str, &str, Shape, Variable)] = &[
-    key!("time_iso8601", Plain, Variable::TimeIso8601),
+static KEYS: [Key; 28] = [
+    key!("time_iso8601", Text, Variable::TimeIso8601),
     key!("msec", Number, Variable::Milliseconds),
     key!("request_id", Text, Variable::RequestId),
     key!("listener", Text, Variable::Listener),
-    key!("remote_addr", Plain, Variable::ClientAddress),
+    key!("remote_addr", Text, Variable::ClientAddress),
     key!("remote_port", Number, Variable::ClientPort),
-    key!("realip_remote_addr", Plain, Variable::PeerAddress),
-    key!("scheme", Plain, Variable::Scheme),
+    key!("realip_remote_addr", Text, Variable::PeerAddress),
+    key!("scheme", Text, Variable::Scheme),
     key!("request_method", Text, Variable::RequestMethod),
     key!("host", Text, Variable::Host),
     key!("request_uri", Text, Variable::RequestTarget),
-    key!("server_protocol", Plain, Variable::ServerProtocol),
+    key!("server_protocol", Text, Variable::ServerProtocol),
     key!("http_referer", Text, Variable::RequestHeader(REFERER)),
     key!("http_user_agent", Text, Variable::RequestHeader(USER_AGENT)),
     key!("request_length", Number, Variable::RequestLength),
@@ -214,10 +218,10 @@ const KEYS: &[(&str, &str, Shape, Variable)] = &[
     key!("upstream", Text, Variable::Upstream),
     key!("attempts", Number, Variable::Attempts),
     key!("upstream_addr", Text, Variable::UpstreamAddress),
-    key!("upstream_status", Plain, Variable::UpstreamStatus),
-    key!("upstream_connect_time", Plain, Variable::UpstreamConnectTime),
-    key!("upstream_header_time", Plain, Variable::UpstreamHeaderTime),
-    key!("upstream_response_time", Plain, Variable::UpstreamResponseTime),
+    key!("upstream_status", Text, Variable::UpstreamStatus),
+    key!("upstream_connect_time", Text, Variable::UpstreamConnectTime),
+    key!("upstream_header_time", Text, Variable::UpstreamHeaderTime),
+    key!("upstream_response_time", Text, Variable::UpstreamResponseTime),
     key!("status", Number, Variable::Status),
     key!("bytes_sent", Number, Variable::BytesSent),
     key!("body_bytes_sent", Number, Variable::BodyBytesSent),
@@ -227,29 +231,41 @@ const KEYS: &[(&str, &str, Shape, Variable)] = &[
 
 fn append_json(record: &Record<'_>, out: &mut Vec<u8>) {
     let start = out.len();
-    for (_, before, shape, variable) in KEYS {
-        out.extend_from_slice(before.as_bytes());
-        append_json_value(record, *shape, variable, out);
+    // Escaping is for the few lines that need it, and to see that a line does not is cheaper for all of it at once than value by value.
+    let quotes = append_object(record, |_, _| (), out);
+    if count_not_plain(&out[start..]) != quotes {
+        out.truncate(start);
+        append_object(record, escape_for_json, out);
+    }
+}
+
+/// Appends the object, each of whose texts is given to `escape` with the place where it begins. Returns the number of quotes around keys
+/// and values.
+fn append_object(
+    record: &Record<'_>,
+    escape: impl Fn(&mut Vec<u8>, usize),
+    out: &mut Vec<u8>,
+) -> usize {
+    let start = out.len();
+    let mut quotes = 0;
+    for key in &KEYS {
+        key.before.append(out);
+        quotes += 2;
+        let value = out.len();
+        let is_text = key.shape == Shape::Text;
+        record.append(&key.variable, out);
+        if out.len() == value {
+            // Without the quote that stands before a text.
+            out.truncate(value - usize::from(is_text));
+            out.extend_from_slice(b"null");
+        } else if is_text {
+            escape(out, value);
+            out.push(b'"');
+            quotes += 2;
+        }
     }
     // In the place of the first comma.
     out[start] = b'{';
     out.push(b'}');
-}
-
-/// Appends the value, and the quote that ends it; the one that begins it is there.
-fn append_json_value(record: &Record<'_>, shape: Shape, variable: &Variable, out: &mut Vec<u8>) {
-    let value = out.len();
-    let is_quoted = shape != Shape::Number;
-    record.append(variable, out);
-    if out.len() == value {
-        out.truncate(value - usize::from(is_quoted));
-        out.extend_from_slice(b"null");
-        return;
-    }
-    if shape == Shape::Text {
-        escape_for_json(out, value);
-    }
-    if is_quoted {
-        out.push(b'"');
-    }
+    quotes
 }

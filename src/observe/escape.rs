@@ -44,6 +44,19 @@ pub fn escape_for_json(out: &mut Vec<u8>, start: usize) {
     }
 }
 
+/// How many of these bytes do not stand for themselves: both spellings have the same ones.
+pub(super) fn count_not_plain(line: &[u8]) -> usize {
+    // In pieces in which a byte can count them, so that the compiler looks at many bytes at a time.
+    let count_in = |piece: &[u8]| {
+        piece
+            .iter()
+            .fold(0u8, |count, &byte| count + u8::from(!is_plain(byte)))
+    };
+    line.chunks(240)
+        .map(|piece| usize::from(count_in(piece)))
+        .sum()
+}
+
 /// Takes the tail away if there is anything in it to escape.
 fn take_tail_to_escape(out: &mut Vec<u8>, start: usize) -> Option<Vec<u8>> {
     // Looking at every byte without stopping early lets the compiler look at many at a time.
@@ -132,7 +145,21 @@ mod tests {
         assert_eq!(out, b"\"\n");
     }
 
+    #[test]
+    fn more_bytes_that_are_not_plain_than_a_byte_can_count_are_counted() {
+        for length in [0, 1, 239, 240, 241, 255, 256, 257, 480, 1000] {
+            assert_eq!(count_not_plain(&vec![b'"'; length]), length);
+            assert_eq!(count_not_plain(&vec![b'x'; length]), 0);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn bytes_that_are_not_plain_are_those_that_are_escaped(text: Vec<u8>) {
+            let plain = text.iter().filter(|&&byte| line(&[byte]).len() == 1);
+            prop_assert_eq!(count_not_plain(&text), text.len() - plain.count());
+        }
+
         #[test]
         fn an_escaped_line_is_printable_and_says_every_byte(text: Vec<u8>) {
             let escaped = line(&text);

@@ -7,7 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
@@ -17,6 +17,44 @@ use crate::semantics::end::UNIX;
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
+
+/// Text of at most `N` bytes that is appended as `N`, of which the rest is taken back: a copy of a size that the compiler knows is two
+/// instructions, and one of any other size a call.
+pub(super) struct Short<const N: usize> {
+    bytes: [u8; N],
+    length: u8,
+}
+
+impl<const N: usize> Short<N> {
+    pub(super) const EMPTY: Self = Self {
+        bytes: [0; N],
+        length: 0,
+    };
+
+    /// # Panics
+    /// If the text is longer than `N` bytes.
+    pub(super) const fn new(text: &str) -> Self {
+        let text = text.as_bytes();
+        let mut short = Self::EMPTY;
+        while (short.length as usize) < text.len() {
+            short.push(text[short.length as usize]);
+        }
+        short
+    }
+
+    /// # Panics
+    /// If there are `N` bytes.
+    const fn push(&mut self, byte: u8) {
+        self.bytes[self.length as usize] = byte;
+        self.length += 1;
+    }
+
+    pub(super) fn append(&self, out: &mut Vec<u8>) {
+        let end = out.len() + usize::from(self.length);
+        out.extend_from_slice(&self.bytes);
+        out.truncate(end);
+    }
+}
 
 /// `42`
 pub(super) fn append_integer(number: impl itoa::Integer, out: &mut Vec<u8>) {
@@ -120,17 +158,27 @@ pub(super) fn append_end(address: Option<IpAddr>, out: &mut Vec<u8>) {
 
 fn append_address(address: IpAddr, out: &mut Vec<u8>) {
     match address {
-        IpAddr::V4(address) => {
-            let [first, rest @ ..] = address.octets();
-            append_integer(first, out);
-            for octet in rest {
-                out.push(b'.');
-                append_integer(octet, out);
-            }
-        }
+        IpAddr::V4(address) => append_ipv4_address(address, out),
         // The rules of RFC 5952 are the standard library's to know; writing to a Vec does not fail.
         IpAddr::V6(address) => drop(write!(out, "{address}")),
     }
+}
+
+fn append_ipv4_address(address: Ipv4Addr, out: &mut Vec<u8>) {
+    // With the dot that is one too many.
+    let mut text = Short::<16>::EMPTY;
+    for octet in address.octets() {
+        if octet >= 100 {
+            text.push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            text.push(b'0' + octet / 10 % 10);
+        }
+        text.push(b'0' + octet % 10);
+        text.push(b'.');
+    }
+    text.length -= 1;
+    text.append(out);
 }
 
 /// The date and time in UTC of a second since 1970; one after the year 9999 counts as 1970.
