@@ -1,6 +1,6 @@
 # One image with both binaries: `evenkeel`, and `hello`, which is the demo backend and, with --check, a health check
 # that needs no curl. The two base images are arguments for machines that must take them from elsewhere. `--build-arg PGO=yes` builds
-# `evenkeel` with what was seen of it at work (scripts/pgo.sh), which takes some ten minutes more.
+# `evenkeel` with what was seen of it at work (scripts/pgo.sh), which takes ten to twenty minutes more.
 ARG RUST_IMAGE=rust:1.95-bookworm
 ARG RUNTIME_IMAGE=debian:bookworm-slim
 
