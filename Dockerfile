@@ -15,17 +15,19 @@ ENV CARGO_PROFILE_RELEASE_STRIP=symbols
 COPY Cargo.toml Cargo.lock ./
 COPY backend/Cargo.toml backend/
 COPY benches benches
+COPY patches patches
+COPY scripts/patches.sh scripts/
 RUN mkdir src backend/src \
     && touch src/lib.rs backend/src/lib.rs \
     && echo 'fn main() {}' | tee src/main.rs > backend/src/main.rs \
-    && cargo build --release --locked --workspace --bins \
+    && cargo --config "$(sh scripts/patches.sh)" build --release --locked --workspace --bins \
     && rm -r src backend/src
 
 # Cargo goes by file times, and those of the checkout are older than the empty sources were.
 COPY src src
 COPY backend backend
 RUN find src backend/src -name '*.rs' -exec touch {} + \
-    && cargo build --release --locked --workspace --bins
+    && cargo --config "$(sh scripts/patches.sh)" build --release --locked --workspace --bins
 
 ARG PGO=no
 COPY scripts scripts

@@ -2,7 +2,7 @@
 # by hand. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run test check compose-test interop soak bench bench-idle fuzz pgo sbom
+.PHONY: help deps run test patched check compose-test interop soak bench bench-idle fuzz pgo sbom
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,14 +13,20 @@ deps: ## Find what the build needs besides Rust, and install what is missing
 run: deps ## The load balancer on port 8080, in front of two hello services of its own
 	cargo run -- -c conf/lb.yaml
 
-# The documentation's examples run first, so that the last line is the verdict on the tests.
-test: deps ## All tests, with cargo-nextest where it is installed
-	cargo test --workspace --doc
+# The documentation's examples run first, so that the last line is the verdict on the tests. What is tested is what ships, with patches/.
+test: deps patched ## All tests, with cargo-nextest where it is installed
+	cargo test $(with_patches) --workspace --doc
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		set -x; cargo nextest run --workspace; \
+		set -x; cargo nextest run $(with_patches) --workspace; \
 	else \
-		set -x; cargo test --workspace --all-targets; \
+		set -x; cargo test $(with_patches) --workspace --all-targets; \
 	fi
+
+# Everything else here but `pgo` builds without them, as `cargo run` does.
+with_patches := --config target/patches/config.toml
+test: export EVENKEEL_PATCHED = yes
+patched: deps
+	@sh scripts/patches.sh >/dev/null
 
 check: deps ## Formatting, lints, documentation; licences and shell scripts where the tools are installed
 	cargo fmt --all --check
@@ -38,10 +44,10 @@ soak: deps ## What `make test` has for seconds, for SOAK_MINUTES (60): backends 
 	SOAK_MINUTES=$${SOAK_MINUTES:-60} cargo test --test e2e chaos::whatever -- --nocapture
 
 # ONLY=small,tls AGAINST=evenkeel,nginx ROUNDS=3 SECONDS=2 WORKERS=1 choose a part; RECORD=yes writes docs/performance.md.
-bench: deps ## Evenkeel beside stock Pingora, nginx, HAProxy, Envoy and Caddy: CPU time for a request, latencies, memory; 20 minutes
+bench: deps patched ## Evenkeel beside stock Pingora, nginx, HAProxy, Envoy and Caddy: CPU time for a request, latencies, memory; 20 minutes
 	bash scripts/bench_tools.sh
 	cargo build --release --example stock_pingora
-	cargo bench --bench compare
+	cargo bench $(with_patches) --bench compare
 
 bench-idle: deps ## What an idle connection costs in memory, in the clear and over TLS
 	cargo bench --bench idle

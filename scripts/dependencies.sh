@@ -2,7 +2,7 @@
 # Finds what the build needs besides Rust, and installs what is missing.
 #
 # Pingora compresses with zlib-ng, which is C and built by cmake and make; TLS (aws-lc) and the
-# allocator (mimalloc) are C as well. Silent and quick when everything is there. Uses apt-get, dnf
+# allocator (mimalloc) are C as well; patch applies what is in patches/. Silent and quick when everything is there. Uses apt-get, dnf
 # or brew (with sudo when needed); anywhere else it says what to type and exits 1.
 set -eu
 
@@ -32,6 +32,7 @@ missing_tools() {
     has_c_compiler || printf ' a C compiler'
     command -v make >/dev/null 2>&1 || printf ' make'
     command -v cmake >/dev/null 2>&1 || printf ' cmake'
+    command -v patch >/dev/null 2>&1 || printf ' patch'
 }
 
 # A compiler without the C library's headers is not enough, so one is read. On macOS, `cc` without
@@ -84,13 +85,13 @@ advice() {
     elif command -v dnf >/dev/null 2>&1; then
         echo "dnf install $dnf_packages"
     elif command -v pacman >/dev/null 2>&1; then
-        echo "pacman -S --needed gcc make cmake"
+        echo "pacman -S --needed gcc make cmake patch"
     elif command -v zypper >/dev/null 2>&1; then
-        echo "zypper install gcc make cmake"
+        echo "zypper install gcc make cmake patch"
     elif command -v apk >/dev/null 2>&1; then
-        echo "apk add gcc musl-dev make cmake"
+        echo "apk add gcc musl-dev make cmake patch"
     else
-        echo "(install a C compiler, make and cmake with your package manager)"
+        echo "(install a C compiler, make, cmake and patch with your package manager)"
     fi
 }
 
@@ -100,7 +101,7 @@ stop() {
     exit 1
 }
 
-apt_packages="gcc libc6-dev make cmake"
-dnf_packages="gcc glibc-devel make cmake"
+apt_packages="gcc libc6-dev make cmake patch"
+dnf_packages="gcc glibc-devel make cmake patch"
 
 main "$@"

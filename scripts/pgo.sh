@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds Evenkeel with profile-guided optimisation: once to watch itself at work, once with what was seen. The result is
-# target/pgo/evenkeel.
+# target/pgo/evenkeel. It has what is in patches/.
 #
 # What it is trained with is what benchmarks measure and most requests are: small answers and large ones, uploads, connections that are
 # kept and that are not, over HTTP/1 and HTTP/2, in the clear and over TLS. The load comes from h2load; profiles are read by the
@@ -27,6 +27,7 @@ main() {
     h2load=$tool
     provide_profdata
     provide_certificates
+    patches=$(sh scripts/patches.sh)
     host=$(rustc -vV | sed -n 's/^host: //p')
 
     rm -rf "$out/raw"
@@ -41,7 +42,7 @@ main() {
 
 # With the target named, the flags are for the program alone, and not for what runs while it is built.
 build() {
-    RUSTFLAGS="${RUSTFLAGS:-} $1" cargo build --release --locked --package evenkeel --bin evenkeel --target "$host" --target-dir "$out/target"
+    RUSTFLAGS="${RUSTFLAGS:-} $1" cargo --config "$patches" build --release --locked --package evenkeel --bin evenkeel --target "$host" --target-dir "$out/target"
 }
 
 provide_profdata() {

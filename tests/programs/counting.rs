@@ -14,8 +14,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Answers with the number of allocations that the process has made, those that made one larger included, and with the number of bytes
-/// that it has now: those it asked for and has not given back, whatever its allocator keeps beside them.
+/// Answers with the number of allocations that the process has made, those that made one larger included, with the number of bytes that it
+/// asked for in all of them, and with the number that it has now: those it has not given back, whatever its allocator keeps beside them.
 #[derive(Debug, Deserialize)]
 struct Allocations {}
 
@@ -24,6 +24,7 @@ impl Filter for Allocations {
         let made = COUNTED.stats();
         let counts = json!({
             "made": made.allocations + made.reallocations,
+            "asked": made.bytes_allocated,
             "bytes": made.bytes_allocated - made.bytes_deallocated,
         });
         Answer::new(StatusCode::OK).text(counts.to_string()).into()
