@@ -26,7 +26,7 @@ prepare() {
     if cmp -s "$patch" "$out/$crate.applied"; then
         return
     fi
-    rm -rf "$out/$crate" "$out/$crate.applied"
+    rm -rf "${out:?}/${crate:?}" "$out/$crate.applied"
     original=$(source_of_crate)
     [ -n "$original" ] || stop "Cargo.lock does not have $crate, which patches/$crate.patch is for"
     cp -R "$original" "$out/$crate"
