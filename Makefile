@@ -13,7 +13,13 @@ deps: ## Find what the build needs besides Rust, and install what is missing
 run: deps ## The load balancer on port 8080, in front of two hello services of its own
 	cargo run -- -c conf/lb.yaml
 
-# The documentation's examples run first, so that the last line is the verdict on the tests. What is tested is what ships, with patches/.
+# What ships has patches/, and so has what `test`, `bench` and `pgo` build; the rest builds without, as `cargo run` does.
+with_patches := --config target/patches/config.toml
+patched: deps
+	@sh scripts/patches.sh >/dev/null
+
+# The documentation's examples run first, so that the last line is the verdict on the tests.
+test: export EVENKEEL_PATCHED = yes
 test: deps patched ## All tests, with cargo-nextest where it is installed
 	cargo test $(with_patches) --workspace --doc
 	@if cargo nextest --version >/dev/null 2>&1; then \
@@ -21,12 +27,6 @@ test: deps patched ## All tests, with cargo-nextest where it is installed
 	else \
 		set -x; cargo test $(with_patches) --workspace --all-targets; \
 	fi
-
-# Everything else here but `pgo` builds without them, as `cargo run` does.
-with_patches := --config target/patches/config.toml
-test: export EVENKEEL_PATCHED = yes
-patched: deps
-	@sh scripts/patches.sh >/dev/null
 
 check: deps ## Formatting, lints, documentation; licences and shell scripts where the tools are installed
 	cargo fmt --all --check
