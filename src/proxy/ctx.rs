@@ -153,10 +153,23 @@ impl Ctx {
         });
     }
 
-    pub(super) fn connected(&mut self, reused: bool, now: Instant) {
+    /// When the current attempt began.
+    pub(super) fn attempt_began(&self) -> Option<Instant> {
+        self.current.as_ref().map(|current| current.began)
+    }
+
+    /// The current attempt has a new connection.
+    pub(super) fn connected(&mut self, now: Instant) {
         let waited = self.since_attempt(now);
         if let Some(attempt) = self.attempts.last_mut() {
-            attempt.connect_time = if reused { Some(Duration::ZERO) } else { waited };
+            attempt.connect_time = waited;
+        }
+    }
+
+    /// The current attempt has a connection that was there already.
+    pub(super) fn connected_at_once(&mut self) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.connect_time = Some(Duration::ZERO);
         }
     }
 

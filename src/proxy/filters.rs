@@ -64,11 +64,20 @@ pub(super) async fn request(
     session: &mut Session,
     ctx: &mut Ctx,
 ) -> Result<Option<Box<Answer>>, Failure> {
-    let snapshot = Arc::clone(&ctx.snapshot);
-    let chain = ctx.chain(&snapshot);
-    if chain.is_empty() {
+    if ctx.chain(&ctx.snapshot).is_empty() {
         return Ok(None);
     }
+    // Boxed, so that a request without filters does not hold the space for it.
+    Box::pin(pass(proxy, session, ctx)).await
+}
+
+async fn pass(
+    proxy: &Proxy,
+    session: &mut Session,
+    ctx: &mut Ctx,
+) -> Result<Option<Box<Answer>>, Failure> {
+    let snapshot = Arc::clone(&ctx.snapshot);
+    let chain = ctx.chain(&snapshot);
     let mut passage = Passage::default();
     let (verdict, parts) = {
         let now = proxy.clock.now();
@@ -105,10 +114,20 @@ pub(super) async fn response(
     ctx: &mut Ctx,
     response: &mut ResponseHeader,
 ) -> Result<(), Failure> {
-    let mut passage = ctx.filtered.passage;
-    if passage.is_over() {
+    if ctx.filtered.passage.is_over() {
         return Ok(());
     }
+    // As above.
+    Box::pin(pass_back(proxy, session, ctx, response)).await
+}
+
+async fn pass_back(
+    proxy: &Proxy,
+    session: &Session,
+    ctx: &mut Ctx,
+    response: &mut ResponseHeader,
+) -> Result<(), Failure> {
+    let mut passage = ctx.filtered.passage;
     let snapshot = Arc::clone(&ctx.snapshot);
     let chain = ctx.chain(&snapshot);
     let (outcome, bodies) = {

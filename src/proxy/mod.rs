@@ -171,7 +171,10 @@ impl ProxyHttp for Proxy {
         _digest: Option<&Digest>,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        ctx.connected(reused, self.clock.now());
+        match reused {
+            true => ctx.connected_at_once(),
+            false => ctx.connected(self.clock.now()),
+        }
         Ok(())
     }
 

@@ -82,7 +82,10 @@ impl Exchange<'_> {
         if tasks.is_empty() {
             return Ok(());
         }
-        self.session.write_response_tasks(tasks).await.map(drop)
+        // Boxed, so that a small answer, all of which is the last of it, does not hold the space for it.
+        Box::pin(self.session.write_response_tasks(tasks))
+            .await
+            .map(drop)
     }
 
     /// The client gets what there is of its answer, before its connection breaks off as the backend's has.

@@ -56,7 +56,11 @@ enum Attempt {
 }
 
 async fn attempt(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Result<Attempt> {
-    let (Some(upstream), Some(backend)) = (ctx.upstream.clone(), ctx.backend().cloned()) else {
+    let (Some(upstream), Some(backend), Some(began)) = (
+        ctx.upstream.clone(),
+        ctx.backend().cloned(),
+        ctx.attempt_began(),
+    ) else {
         ctx.is_handed_over = true;
         return Ok(Attempt::HandedOver);
     };
@@ -65,12 +69,11 @@ async fn attempt(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Result<
         let facts = facts.as_ref();
         facts.map_or(Behalf::Unknown, |facts| facts.behalf())
     };
-    let now = proxy.clock.now();
     let purpose = match ctx.asks_for_tunnel {
         true => Purpose::Tunnel(KEEPALIVE),
         false => Purpose::Requests,
     };
-    let reached = upstream.reach(&backend, &proxy.connector, behalf, purpose, now);
+    let reached = upstream.reach(&backend, &proxy.connector, behalf, purpose, began);
     let (mut connection, is_reused) = match reached.await {
         Ok(Reached::Http1 {
             connection,
@@ -85,7 +88,10 @@ async fn attempt(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Result<
             return Err(failed_attempt::connecting(proxy, session, ctx, error).into_up());
         }
     };
-    ctx.connected(is_reused, proxy.clock.now());
+    match is_reused {
+        true => ctx.connected_at_once(),
+        false => ctx.connected(proxy.clock.now()),
+    }
     let exchange = Exchange::new(proxy, session, ctx, &mut connection);
     let finished = match exchange.carry().await {
         Ok(carried) => {
@@ -209,7 +215,7 @@ impl<'a> Exchange<'a> {
                 if *error.esource() == ErrorSource::Upstream
                     && self.session.response_written().is_some() =>
             {
-                Err(self.break_off(error).await)
+                Err(Box::pin(self.break_off(error)).await)
             }
             ended => Ok(Carried {
                 end: ended?,

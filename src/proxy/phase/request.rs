@@ -8,6 +8,7 @@ use pingora_proxy::Session;
 
 use crate::config::Body;
 use crate::decision::{self, Configured, Sender};
+use crate::filter::Answer;
 use crate::proxy::failure::Failure;
 use crate::proxy::{Ctx, Proxy, filters, json, record, reply};
 use crate::runtime::Action;
@@ -24,56 +25,90 @@ pub(in crate::proxy) async fn handle(
         // The other one, `write`, the connection keeps itself.
         session.set_read_timeout(Some(connection.settings.timeouts.body));
     }
+    match decide(proxy, session, ctx).await {
+        Decided::ForUpstream => Ok(false),
+        // Boxed, so that a request that goes to a backend does not hold the space for it.
+        ours => {
+            Box::pin(answer(proxy, session, ctx, ours)).await?;
+            Ok(true)
+        }
+    }
+}
+
+/// What becomes of a request.
+enum Decided {
+    /// A backend of the upstream, which the context has, answers it.
+    ForUpstream,
+    /// A filter does.
+    ByFilter(Box<Answer>),
+    /// The configuration does.
+    Configured(Configured),
+    Refused(Failure),
+}
+
+async fn decide(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Decided {
     let is_known = is_open(ctx) || goes_on_as_before(ctx);
     identify(session, ctx);
     if !is_known {
-        return refuse(proxy, session, ctx, Failure::ListenerClosed).await;
+        return Decided::Refused(Failure::ListenerClosed);
     }
     if !is_served_here(session, ctx) {
-        return refuse(proxy, session, ctx, Failure::Misdirected).await;
+        return Decided::Refused(Failure::Misdirected);
     }
     let found = find_route(session, ctx);
     ctx.set_route(found);
     match filters::request(proxy, session, ctx).await {
         Ok(None) => {}
-        Ok(Some(answer)) => {
-            reply::discard_body(session).await?;
-            reply::send_answer(proxy, session, ctx, &answer).await?;
-            return Ok(true);
-        }
-        Err(failure) => return refuse(proxy, session, ctx, failure).await,
+        Ok(Some(answer)) => return Decided::ByFilter(answer),
+        Err(failure) => return Decided::Refused(failure),
     }
     let Some(route) = ctx.route() else {
-        return refuse(proxy, session, ctx, Failure::NoRoute).await;
+        return Decided::Refused(Failure::NoRoute);
     };
     match &route.action {
         Action::Upstream(upstream) => {
             let upstream = upstream.clone();
             ctx.upstream = Some(upstream);
-            Ok(false)
+            Decided::ForUpstream
         }
         Action::Split(split) => {
             let key = render(proxy, session, ctx, split.key());
             let upstream = split.choose(&key).cloned();
             ctx.upstream = upstream;
-            Ok(false)
+            Decided::ForUpstream
         }
         Action::Redirect(redirect) => {
             let now = proxy.clock.now();
-            let answer = record::read(proxy, session, ctx, now, |record| {
+            Decided::Configured(record::read(proxy, session, ctx, now, |record| {
                 decision::elsewhere(redirect, record)
-            });
-            reply::send_configured(proxy, session, ctx, answer).await?;
-            Ok(true)
+            }))
         }
-        Action::Respond(respond) => {
-            let answer = Configured {
-                status: respond.status,
-                headers: respond.headers.clone(),
-                body: body(proxy, session, ctx, &respond.body),
-            };
-            reply::send_configured(proxy, session, ctx, answer).await?;
-            Ok(true)
+        Action::Respond(respond) => Decided::Configured(Configured {
+            status: respond.status,
+            headers: respond.headers.clone(),
+            body: body(proxy, session, ctx, &respond.body),
+        }),
+    }
+}
+
+/// Answers a request that is for no upstream.
+async fn answer(
+    proxy: &Proxy,
+    session: &mut Session,
+    ctx: &mut Ctx,
+    decided: Decided,
+) -> Result<()> {
+    match decided {
+        Decided::ForUpstream => Ok(()),
+        Decided::ByFilter(answer) => {
+            reply::discard_body(session).await?;
+            reply::send_answer(proxy, session, ctx, &answer).await
+        }
+        Decided::Configured(answer) => reply::send_configured(proxy, session, ctx, answer).await,
+        Decided::Refused(failure) => {
+            ctx.failure = Some(failure);
+            reply::discard_body(session).await?;
+            reply::send(proxy, session, ctx, failure).await
         }
     }
 }
@@ -148,16 +183,4 @@ fn find_route(session: &Session, ctx: &Ctx) -> Option<usize> {
     ctx.snapshot
         .table
         .find(&decision::question(request, &host, listener))
-}
-
-async fn refuse(
-    proxy: &Proxy,
-    session: &mut Session,
-    ctx: &mut Ctx,
-    failure: Failure,
-) -> Result<bool> {
-    ctx.failure = Some(failure);
-    reply::discard_body(session).await?;
-    reply::send(proxy, session, ctx, failure).await?;
-    Ok(true)
 }

@@ -53,12 +53,13 @@ pub(in crate::proxy) async fn pick(
         ctx.failure = Some(Failure::Internal);
         return Error::e_explain(ErrorType::InternalError, "the route has no upstream");
     };
+    let now = proxy.clock.now();
     if ctx.attempts.is_empty() {
-        upstream.count_request(proxy.clock.now());
+        upstream.count_request(now);
     }
     let mut key = Vec::new();
     if let Some(template) = upstream.key() {
-        record::read(proxy, session, ctx, proxy.clock.now(), |record| {
+        record::read(proxy, session, ctx, now, |record| {
             template.render(record, &mut key);
         });
     }
@@ -67,7 +68,7 @@ pub(in crate::proxy) async fn pick(
         token: decision::session_token(&session.req_header().headers, &upstream),
         tried: &|backend| ctx.was_tried(backend),
     };
-    let picked = admitted(&upstream, &applicant, || {
+    let picked = admit(&upstream, &applicant, || {
         Departure::of(session, ctx.connection.as_deref())
     });
     // A policy may be the operator's own: its panic costs this request only.
@@ -78,9 +79,13 @@ pub(in crate::proxy) async fn pick(
         Err(Failure::Internal)
     });
     match picked {
-        Ok(in_flight) => {
+        Ok(admitted) => {
             ctx.asks_for_tunnel = asks_for_tunnel(session, &upstream);
-            ctx.begin_attempt(in_flight, proxy.clock.now());
+            let began = match admitted.has_waited {
+                true => proxy.clock.now(),
+                false => now,
+            };
+            ctx.begin_attempt(admitted.in_flight, began);
             Ok(())
         }
         Err(Failure::Internal) => {
@@ -101,17 +106,31 @@ pub(in crate::proxy) async fn pick(
     }
 }
 
-/// A backend at once, or after a wait.
-async fn admitted<'a>(
+/// An attempt that was granted, at once or after a wait.
+struct Admitted {
+    in_flight: InFlight,
+    has_waited: bool,
+}
+
+async fn admit<'a>(
     upstream: &Upstream,
     applicant: &Applicant<'_>,
     departure: impl FnOnce() -> Departure<'a>,
-) -> Result<InFlight, Failure> {
+) -> Result<Admitted, Failure> {
     match upstream.admit(applicant) {
-        Admission::Granted(in_flight) => Ok(in_flight),
+        Admission::Granted(in_flight) => Ok(Admitted {
+            in_flight,
+            has_waited: false,
+        }),
         Admission::Refused(refusal) => Err(refusal.into()),
         // Boxed, so that a request that does not wait does not hold the space for it.
-        Admission::Wait => Box::pin(wait(upstream, applicant, departure())).await,
+        Admission::Wait => {
+            let in_flight = Box::pin(wait(upstream, applicant, departure())).await?;
+            Ok(Admitted {
+                in_flight,
+                has_waited: true,
+            })
+        }
     }
 }
 
