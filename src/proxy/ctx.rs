@@ -51,10 +51,10 @@ pub struct Ctx {
     /// Those that the current attempt's backend has given so far.
     pub(super) interim_answers: u8,
     /// Kept only when the access log asks for them.
-    pub(super) upstream_headers: Option<HeaderMap>,
+    pub(super) upstream_headers: Option<Box<HeaderMap>>,
     pub(super) failure: Option<Failure>,
     /// The way to the backend, when it has switched the connection.
-    pub(super) tunnel: Option<Tunnel>,
+    pub(super) tunnel: Option<Box<Tunnel>>,
     /// The backend may switch the connection to another protocol.
     pub(super) asks_for_tunnel: bool,
     /// The attempt that has begun is Pingora's to go on with.

@@ -70,7 +70,7 @@ pub(super) fn of<'a>(
         route: ctx.route().map(|route| route.label.as_str()),
         upstream: ctx.upstream.as_ref().map(|upstream| upstream.name()),
         attempts: &ctx.attempts,
-        upstream_headers: ctx.upstream_headers.as_ref(),
+        upstream_headers: ctx.upstream_headers.as_deref(),
         status: written
             .map(|header| header.status.as_u16())
             .or(failure_status),

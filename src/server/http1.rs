@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use pingora_core::apps::ReusedHttpStream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 use tokio::io::AsyncWriteExt;
@@ -31,7 +32,7 @@ pub(crate) async fn serve<S: Socket>(
     mut connection: Box<Connection<S>>,
     mut shutdown: ShutdownWatch,
 ) {
-    let mut served: u32 = 0;
+    let mut requests: u32 = 0;
     loop {
         let begun = tokio::select! {
             biased;
@@ -58,15 +59,15 @@ pub(crate) async fn serve<S: Socket>(
         if let Some(rewritten) = head::in_origin_form(&head) {
             head = BytesMut::from(&rewritten[..]);
         }
-        served = served.saturating_add(1);
+        requests = requests.saturating_add(1);
         let is_last = limits
             .requests_per_connection
-            .is_some_and(|most| served >= most);
-        // Boxed, so that an idle connection does not hold the space of a request's future.
-        match Box::pin(serve_one(&proxy, connection, &shutdown, head, is_last)).await {
-            Some(kept) => connection = kept,
-            None => return,
-        }
+            .is_some_and(|most| requests >= most);
+        let served = serve_one(&proxy, connection, &shutdown, head, is_last).await;
+        let Some(kept) = served.and_then(connection_of) else {
+            return;
+        };
+        connection = kept;
     }
 }
 
@@ -139,13 +140,14 @@ fn take_head<S: Socket>(connection: &mut Connection<S>) -> Option<Head> {
     }
 }
 
-async fn serve_one<S: Socket>(
-    proxy: &Arc<HttpProxy>,
+/// Has Pingora serve one request. The future does not hold the session, which is large: Pingora has it in a place of its own.
+fn serve_one<'a, S: Socket>(
+    proxy: &'a HttpProxy,
     connection: Box<Connection<S>>,
-    shutdown: &ShutdownWatch,
+    shutdown: &'a ShutdownWatch,
     head: BytesMut,
     is_last: bool,
-) -> Option<Box<Connection<S>>> {
+) -> impl Future<Output = Option<ReusedHttpStream>> + Send + 'a {
     let facts = Arc::clone(connection.facts());
     let version = request_line::version(&head);
     let mut session = ServerSession::new_http1(connection);
@@ -156,7 +158,12 @@ async fn serve_one<S: Socket>(
     }
     session.set_connection_user_context(Some(Box::new(facts)));
     session.set_pipelined_prefix(head);
-    let (stream, _) = proxy.serve(session, version, shutdown).await?.consume();
+    proxy.serve(session, version, shutdown)
+}
+
+/// The connection behind the stream that Pingora gives back.
+fn connection_of<S: Socket>(reused: ReusedHttpStream) -> Option<Box<Connection<S>>> {
+    let (stream, _) = reused.consume();
     stream.into_any().downcast().ok()
 }
 

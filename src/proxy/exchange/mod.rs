@@ -16,7 +16,7 @@ mod outgoing;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, Version};
 use pingora_core::protocols::http::HttpTask;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_proxy::Session;
@@ -26,7 +26,7 @@ use super::phase::{failed_attempt, upstream_peer};
 use super::tunnel::{KEEPALIVE, Tunnel};
 use super::{Ctx, Proxy, reply};
 use crate::semantics::proxy_protocol::Behalf;
-use crate::upstream::http1::{AnswerReader, Connection, Keeps, Purpose, Reached};
+use crate::upstream::http1::{AnswerReader, Connection, Keeps, Purpose, Reached, Spelling};
 use deadline::Deadline;
 use outgoing::Outgoing;
 
@@ -92,15 +92,18 @@ async fn attempt(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Result<
         true => ctx.connected_at_once(),
         false => ctx.connected(proxy.clock.now()),
     }
-    let exchange = Exchange::new(proxy, session, ctx, &mut connection);
-    let finished = match exchange.carry().await {
+    let carried = {
+        let mut exchange = Exchange::new(proxy, session, ctx, &mut connection);
+        exchange.carry().await
+    };
+    let finished = match carried {
         Ok(carried) => {
             match carried.end {
                 End::Kept(keeps) => upstream.keep(connection, keeps.limit, proxy.clock.now()),
                 End::Closed => {}
                 End::Switched => {
                     let (backend, welcome) = connection.into_parts();
-                    ctx.tunnel = Some(Tunnel::new(backend, welcome));
+                    ctx.tunnel = Some(Box::new(Tunnel::new(backend, welcome)));
                 }
             }
             finish(session, carried.last, carried.has_whole_request).await
@@ -185,7 +188,12 @@ impl<'a> Exchange<'a> {
         ctx: &'a mut Ctx,
         connection: &'a mut Connection,
     ) -> Self {
-        let answers_head = session.req_header().method == Method::HEAD;
+        let request = session.req_header();
+        let answers_head = request.method == Method::HEAD;
+        let spelling = match request.version {
+            Version::HTTP_2 => Spelling::Lost,
+            _ => Spelling::Kept,
+        };
         let deadline = Deadline::new(connection.take_alarm());
         Self {
             proxy,
@@ -193,7 +201,7 @@ impl<'a> Exchange<'a> {
             ctx,
             connection,
             outgoing: Outgoing::default(),
-            answer: AnswerReader::new(answers_head),
+            answer: AnswerReader::new(answers_head, spelling),
             deadline,
             last: Vec::new(),
         }
@@ -203,7 +211,7 @@ impl<'a> Exchange<'a> {
     ///
     /// # Errors
     /// What ended the exchange before.
-    async fn carry(mut self) -> Result<Carried> {
+    async fn carry(&mut self) -> Result<Carried> {
         // Kept here meanwhile, see `piece_of_body`.
         let limit = self.session.get_read_timeout();
         self.session.set_read_timeout(None);
@@ -219,7 +227,7 @@ impl<'a> Exchange<'a> {
             }
             ended => Ok(Carried {
                 end: ended?,
-                last: self.last,
+                last: std::mem::take(&mut self.last),
                 has_whole_request: self.outgoing.is_read,
             }),
         }

@@ -29,7 +29,7 @@ pub(in crate::proxy) async fn carry(
     keep_alive(session, ctx);
     let tunnel = connection
         .tunnel
-        .get_or_init(|| Box::new(Mutex::new(tunnel)));
+        .get_or_init(|| Box::new(Mutex::new(*tunnel)));
     // To expect no body is to read from the connection, which drives the tunnel. How that ends says nothing: the tunnel knows.
     let _ = session.as_mut().read_body_or_idle(true).await;
     let broken = {

@@ -55,7 +55,7 @@ pub(in crate::proxy) fn note(
     stall::answer_goes_on(ctx);
     let filters_read = ctx.chain(&ctx.snapshot).reads_upstream_headers();
     if filters_read || proxy.access_log.reads_upstream_headers() {
-        ctx.upstream_headers = Some(response.headers.clone());
+        ctx.upstream_headers = Some(Box::new(response.headers.clone()));
     }
     Ok(())
 }

@@ -200,14 +200,15 @@ impl<S: Socket> Serving<S> {
             self.facts.of_stream(),
             Arc::clone(&was_cancelled),
         );
+        // Boxed here, so that the task does not hold the space for it.
         let stream = match stream {
-            Ok(stream) => stream,
+            Ok(stream) => Box::new(stream),
             Err(error) => return log::error!("{}: HTTP/2: {error}", self.facts.peer),
         };
         let proxy = Arc::clone(&self.proxy);
         let shutdown = self.leaving.clone();
         self.streams.spawn(async move {
-            let session = ServerSession::new_custom(Box::new(stream));
+            let session = ServerSession::new_custom(stream);
             proxy.serve(session, Version::HTTP_2, &shutdown).await;
             was_cancelled.load(Ordering::Relaxed)
         });

@@ -186,7 +186,13 @@ impl Stream {
             return Ok(());
         }
         head.insert_header(DATE, get_cached_date())?;
-        for name in &OF_CONNECTIONS {
+        // Few heads have one of them, and to go through all names is cheaper than to look each of these up.
+        let names = head.headers.keys();
+        let ended: Vec<_> = names
+            .filter(|name| OF_CONNECTIONS.contains(name))
+            .cloned()
+            .collect();
+        for name in &ended {
             head.remove_header(name);
         }
         self.facts.count_written(length(&head.headers));

@@ -46,11 +46,21 @@ pub enum Part {
     End,
 }
 
+/// Whether the names of an answer's lines stay spelled as the backend has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// They do.
+    Kept,
+    /// HTTP/2 has names in lower case alone (RFC 9113 §8.2), and a head without the others needs half the memory.
+    Lost,
+}
+
 /// One answer, as far as it was read.
 #[derive(Debug)]
 pub struct AnswerReader {
     state: State,
     answers_head: bool,
+    spelling: Spelling,
     keeps: Option<Keeps>,
 }
 
@@ -71,10 +81,11 @@ pub struct Keeps {
 
 impl AnswerReader {
     /// An answer to a request, which is a `HEAD` or is not.
-    pub fn new(answers_head: bool) -> Self {
+    pub fn new(answers_head: bool, spelling: Spelling) -> Self {
         Self {
             state: State::Head(0),
             answers_head,
+            spelling,
             keeps: None,
         }
     }
@@ -166,8 +177,8 @@ impl AnswerReader {
             return Err(malformed(Malformed::TooLarge, unread));
         }
         let bytes = unread.split_to(length).freeze();
-        let (head, body) =
-            parse(&bytes, self.answers_head).map_err(|error| error.into_error(&bytes))?;
+        let parsed = parse(&bytes, self.answers_head, self.spelling);
+        let (head, body) = parsed.map_err(|error| error.into_error(&bytes))?;
         if head.status.is_informational() && head.status != 101 {
             self.state = State::Head(0);
             return Ok(Some(Part::Interim(head)));
@@ -242,7 +253,11 @@ fn malformed(why: Malformed, head: &[u8]) -> Box<Error> {
 }
 
 /// A head that is complete, and how the answer goes on.
-fn parse(bytes: &Bytes, answers_head: bool) -> Result<(Box<ResponseHeader>, AnswerBody), Fault> {
+fn parse(
+    bytes: &Bytes,
+    answers_head: bool,
+    spelling: Spelling,
+) -> Result<(Box<ResponseHeader>, AnswerBody), Fault> {
     // Not filled first: it would be the most work of all.
     let mut lines = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let mut parsed = httparse::Response::new(&mut []);
@@ -257,7 +272,7 @@ fn parse(bytes: &Bytes, answers_head: bool) -> Result<(Box<ResponseHeader>, Answ
     let is_old = parsed.version == Some(0);
     let body =
         answer::body(status, answers_head, is_old, parsed.headers).map_err(Fault::Malformed)?;
-    let head = build(bytes, &parsed, status).map_err(Fault::Pingora)?;
+    let head = build(bytes, &parsed, status, spelling).map_err(Fault::Pingora)?;
     Ok((head, body))
 }
 
@@ -265,9 +280,13 @@ fn build(
     bytes: &Bytes,
     parsed: &httparse::Response<'_, '_>,
     status: u16,
+    spelling: Spelling,
 ) -> Result<Box<ResponseHeader>> {
-    let lines = parsed.headers.len() + ADDED;
-    let mut head = Box::new(ResponseHeader::build(status, Some(lines))?);
+    let lines = Some(parsed.headers.len() + ADDED);
+    let mut head = Box::new(match spelling {
+        Spelling::Kept => ResponseHeader::build(status, lines)?,
+        Spelling::Lost => ResponseHeader::build_no_case(status, lines)?,
+    });
     head.set_version(match parsed.version {
         Some(0) => Version::HTTP_10,
         _ => Version::HTTP_11,

@@ -16,7 +16,7 @@ struct Told {
 
 /// Reads an answer whose bytes come cut like this.
 fn read(bytes: &[u8], cuts: &[usize]) -> Result<Told> {
-    let mut reader = AnswerReader::new(false);
+    let mut reader = AnswerReader::new(false, Spelling::Kept);
     let mut unread = BytesMut::new();
     let mut told = Told::default();
     let mut sizes = cuts.iter().cycle();
@@ -96,7 +96,7 @@ fn a_connection_is_kept_as_the_backend_says() {
         let told = whole(format!("{head}\r\n").as_bytes()).unwrap();
         assert_eq!(told.keeps, kept, "{head}");
     }
-    let mut reader = AnswerReader::new(false);
+    let mut reader = AnswerReader::new(false, Spelling::Kept);
     let head = "HTTP/1.1 204 No Content\r\nKeep-Alive: max=9, timeout=5\r\n\r\n";
     reader.next(&mut BytesMut::from(head)).unwrap();
     let limit = Some(Duration::from_secs(5));
