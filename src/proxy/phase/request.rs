@@ -25,87 +25,79 @@ pub(in crate::proxy) async fn handle(
         // The other one, `write`, the connection keeps itself.
         session.set_read_timeout(Some(connection.settings.timeouts.body));
     }
-    match decide(proxy, session, ctx).await {
-        Decided::ForUpstream => Ok(false),
-        // Boxed, so that a request that goes to a backend does not hold the space for it.
-        ours => {
-            Box::pin(answer(proxy, session, ctx, ours)).await?;
-            Ok(true)
-        }
-    }
+    let Some(ours) = decide(proxy, session, ctx).await else {
+        return Ok(false);
+    };
+    // Boxed, so that a request that goes to a backend does not hold the space for it.
+    Box::pin(answer(proxy, session, ctx, ours)).await?;
+    Ok(true)
 }
 
-/// What becomes of a request.
-enum Decided {
-    /// A backend of the upstream, which the context has, answers it.
-    ForUpstream,
-    /// A filter does.
-    ByFilter(Box<Answer>),
-    /// The configuration does.
+/// An answer that no backend gives.
+enum Ours {
+    /// A filter's.
+    Filtered(Box<Answer>),
+    /// The configuration's.
     Configured(Configured),
+    /// That it cannot be had.
     Refused(Failure),
 }
 
-async fn decide(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Decided {
+/// Which answer of ours the request gets; none where the context has an upstream for it.
+async fn decide(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Option<Ours> {
     let is_known = is_open(ctx) || goes_on_as_before(ctx);
     identify(session, ctx);
     if !is_known {
-        return Decided::Refused(Failure::ListenerClosed);
+        return Some(Ours::Refused(Failure::ListenerClosed));
     }
     if !is_served_here(session, ctx) {
-        return Decided::Refused(Failure::Misdirected);
+        return Some(Ours::Refused(Failure::Misdirected));
     }
     let found = find_route(session, ctx);
     ctx.set_route(found);
     match filters::request(proxy, session, ctx).await {
         Ok(None) => {}
-        Ok(Some(answer)) => return Decided::ByFilter(answer),
-        Err(failure) => return Decided::Refused(failure),
+        Ok(Some(answer)) => return Some(Ours::Filtered(answer)),
+        Err(failure) => return Some(Ours::Refused(failure)),
     }
     let Some(route) = ctx.route() else {
-        return Decided::Refused(Failure::NoRoute);
+        return Some(Ours::Refused(Failure::NoRoute));
     };
     match &route.action {
         Action::Upstream(upstream) => {
             let upstream = upstream.clone();
             ctx.upstream = Some(upstream);
-            Decided::ForUpstream
+            None
         }
         Action::Split(split) => {
             let key = render(proxy, session, ctx, split.key());
             let upstream = split.choose(&key).cloned();
             ctx.upstream = upstream;
-            Decided::ForUpstream
+            None
         }
         Action::Redirect(redirect) => {
             let now = proxy.clock.now();
-            Decided::Configured(record::read(proxy, session, ctx, now, |record| {
+            let answer = record::read(proxy, session, ctx, now, |record| {
                 decision::elsewhere(redirect, record)
-            }))
+            });
+            Some(Ours::Configured(answer))
         }
-        Action::Respond(respond) => Decided::Configured(Configured {
+        Action::Respond(respond) => Some(Ours::Configured(Configured {
             status: respond.status,
             headers: respond.headers.clone(),
             body: body(proxy, session, ctx, &respond.body),
-        }),
+        })),
     }
 }
 
-/// Answers a request that is for no upstream.
-async fn answer(
-    proxy: &Proxy,
-    session: &mut Session,
-    ctx: &mut Ctx,
-    decided: Decided,
-) -> Result<()> {
-    match decided {
-        Decided::ForUpstream => Ok(()),
-        Decided::ByFilter(answer) => {
+async fn answer(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx, ours: Ours) -> Result<()> {
+    match ours {
+        Ours::Configured(answer) => reply::send_configured(proxy, session, ctx, answer).await,
+        Ours::Filtered(answer) => {
             reply::discard_body(session).await?;
             reply::send_answer(proxy, session, ctx, &answer).await
         }
-        Decided::Configured(answer) => reply::send_configured(proxy, session, ctx, answer).await,
-        Decided::Refused(failure) => {
+        Ours::Refused(failure) => {
             ctx.failure = Some(failure);
             reply::discard_body(session).await?;
             reply::send(proxy, session, ctx, failure).await
