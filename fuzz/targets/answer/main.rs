@@ -1,5 +1,6 @@
-//! A backend's answer: however its bytes are cut, the same is made of them, and a second reading, which shares no code with the first, finds
-//! in what was taken the same lines, the same body and the same end. That reading takes nothing that two readers could read differently.
+//! A backend's answer: however its bytes are cut, and whether or not the spelling of names is kept, the same is made of them; and a second
+//! reading, which shares no code with the first, finds in what was taken the same lines, the same body and the same end. That reading takes
+//! nothing that two readers could read differently.
 //!
 //! The first byte is a letter: its place in the alphabet is the size of the pieces, and a capital one is for an answer to `HEAD`.
 #![no_main]
@@ -10,7 +11,7 @@ use std::ops::Range;
 
 use evenkeel::bytes::BytesMut;
 use evenkeel::http::{HeaderMap, StatusCode, Version};
-use evenkeel::upstream::http1::{AnswerReader, Keeps, Part};
+use evenkeel::upstream::http1::{AnswerReader, Keeps, Part, Spelling};
 use libfuzzer_sys::fuzz_target;
 
 /// What an answer came to.
@@ -43,17 +44,20 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let answers_head = letter & 0x20 == 0;
-    let whole = read(bytes, bytes.len(), answers_head);
-    for size in [usize::from(letter & 0x1f), 1] {
-        assert_eq!(read(bytes, size, answers_head), whole);
+    let whole = read(bytes, bytes.len(), answers_head, Spelling::Kept);
+    for (size, spelling) in [
+        (usize::from(letter & 0x1f), Spelling::Kept),
+        (1, Spelling::Lost),
+    ] {
+        assert_eq!(read(bytes, size, answers_head, spelling), whole);
     }
     second::agrees(bytes, &whole, answers_head);
 });
 
 /// Reads an answer that comes in pieces of this size.
-fn read(bytes: &[u8], size: usize, answers_head: bool) -> Told {
+fn read(bytes: &[u8], size: usize, answers_head: bool, spelling: Spelling) -> Told {
     let mut told = Told::default();
-    let mut reader = AnswerReader::new(answers_head);
+    let mut reader = AnswerReader::new(answers_head, spelling);
     let mut unread = BytesMut::new();
     let mut come = 0;
     for piece in bytes.chunks(size.max(1)) {
