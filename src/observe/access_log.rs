@@ -104,10 +104,18 @@ impl AccessLog {
 
     /// Whether a line may need the headers of a backend's answer: keeping them costs a copy.
     pub fn reads_upstream_headers(&self) -> bool {
+        self.reads(|variable| matches!(variable, Variable::UpstreamHeader(_)))
+    }
+
+    /// Whether a line may need any header of an answer.
+    pub fn reads_answers(&self) -> bool {
+        use Variable::{SentHeader, UpstreamHeader};
+        self.reads(|variable| matches!(variable, SentHeader(_) | UpstreamHeader(_)))
+    }
+
+    fn reads(&self, wanted: fn(&Variable) -> bool) -> bool {
         match &self.current.load().format {
-            LogFormat::Template(template) => template
-                .variables()
-                .any(|variable| matches!(variable, Variable::UpstreamHeader(_))),
+            LogFormat::Template(template) => template.variables().any(wanted),
             LogFormat::Json | LogFormat::Combined => false,
         }
     }

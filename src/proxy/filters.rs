@@ -104,6 +104,11 @@ async fn pass(
     }
 }
 
+/// Whether there are filters that [`response`] is for.
+pub(super) fn see_answer(ctx: &Ctx) -> bool {
+    !ctx.filtered.passage.is_over()
+}
+
 /// Shows the answer to the filters that have let the request pass.
 ///
 /// # Errors
@@ -114,7 +119,7 @@ pub(super) async fn response(
     ctx: &mut Ctx,
     response: &mut ResponseHeader,
 ) -> Result<(), Failure> {
-    if ctx.filtered.passage.is_over() {
+    if !see_answer(ctx) {
         return Ok(());
     }
     // As above.

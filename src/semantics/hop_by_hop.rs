@@ -23,6 +23,18 @@ pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     HOP_BY_HOP.contains(name)
 }
 
+/// The same of a name that was not looked up, in any spelling.
+pub fn is_hop_by_hop_name(name: &str) -> bool {
+    HOP_BY_HOP
+        .iter()
+        .any(|other| other.as_str().eq_ignore_ascii_case(name))
+}
+
+/// Whether a line of `Connection` has no option but those for the connection itself.
+pub fn nominates_nothing(line: &[u8]) -> bool {
+    options(line).all(is_of_connection)
+}
+
 /// Whether a header of a request goes no further than to us, nominated or not: besides the others, what is said to proxies about
 /// themselves, and what is said of HTTP/2 in an upgrade to it (RFC 7540 §3.2.1).
 pub fn ends_here(name: &HeaderName) -> bool {
@@ -35,10 +47,8 @@ pub fn nominated<'a>(
     connection: impl Iterator<Item = &'a HeaderValue>,
 ) -> impl Iterator<Item = HeaderName> {
     connection
-        .flat_map(options)
-        .filter(|option| {
-            !option.eq_ignore_ascii_case(b"close") && !option.eq_ignore_ascii_case(b"keep-alive")
-        })
+        .flat_map(|line| options(line.as_bytes()))
+        .filter(|option| !is_of_connection(option))
         .filter_map(|option| HeaderName::from_bytes(option).ok())
         .filter(|name| !is_end_to_end(name))
 }
@@ -68,7 +78,8 @@ pub fn asks_for_websocket(version: Version, headers: &HeaderMap) -> bool {
     if version != Version::HTTP_11 || !headers.contains_key(UPGRADE) {
         return false;
     }
-    let mut connection = headers.get_all(CONNECTION).iter().flat_map(options);
+    let connection = headers.get_all(CONNECTION).iter();
+    let mut connection = connection.flat_map(|line| options(line.as_bytes()));
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     is_websocket_or_nothing(headers)
         && connection.any(|option| option.eq_ignore_ascii_case(b"upgrade"))
@@ -149,10 +160,14 @@ fn is_end_to_end(name: &HeaderName) -> bool {
             .any(|prefix| text.starts_with(prefix))
 }
 
+/// What `Connection` says of the connection, and not of a header.
+fn is_of_connection(option: &[u8]) -> bool {
+    option.eq_ignore_ascii_case(b"close") || option.eq_ignore_ascii_case(b"keep-alive")
+}
+
 /// The members of a comma-separated line, without empty ones.
-fn options(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
-    line.as_bytes()
-        .split(|byte| *byte == b',')
+fn options(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| *byte == b',')
         .map(<[u8]>::trim_ascii)
         .filter(|option| !option.is_empty())
 }

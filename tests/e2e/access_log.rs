@@ -5,8 +5,8 @@ use std::fs;
 use tempfile::TempDir;
 
 use crate::support::{
-    HelloBackend, Proxy, RefusingBackend, evenkeel, eventually, get_with, in_front_of, output_of,
-    write_file,
+    Backend, HelloBackend, Proxy, RefusingBackend, evenkeel, eventually, get_with, in_front_of,
+    output_of, write_file,
 };
 
 /// Answers itself, and logs as told.
@@ -116,6 +116,17 @@ fn a_format_of_ones_own_is_filled_in() {
     get_with(proxy.address(), "/x?y=1", "X-Tenant: blue\r\n");
     let line = proxy.stdout.find("a line", |line| Some(line.to_owned()));
     assert_eq!(line, "GET /x 200 robots! blue -");
+}
+
+#[test]
+fn a_format_can_have_the_headers_of_answers() {
+    let backend = Backend::saying("HTTP/1.1 200 OK\r\nServer: they\r\nContent-Length: 2\r\n\r\nok");
+    let format = "{ format: '$upstream_http_server $sent_http_server $sent_http_content_length' }";
+    let file = in_front_of(&[backend.address()]);
+    let proxy = Proxy::start(&format!("{file}access_log: {format}\n"));
+    proxy.get("/");
+    let line = proxy.stdout.find("a line", |line| Some(line.to_owned()));
+    assert_eq!(line, "they they 2");
 }
 
 #[test]

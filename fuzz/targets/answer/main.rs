@@ -1,4 +1,4 @@
-//! A backend's answer: however its bytes are cut, and whether or not the spelling of names is kept, the same is made of them; and a second
+//! A backend's answer: however its bytes are cut, and however much of its head is read, the same is made of them; and a second
 //! reading, which shares no code with the first, finds in what was taken the same lines, the same body and the same end. That reading takes
 //! nothing that two readers could read differently.
 //!
@@ -11,11 +11,11 @@ use std::ops::Range;
 
 use evenkeel::bytes::BytesMut;
 use evenkeel::http::{HeaderMap, StatusCode, Version};
-use evenkeel::upstream::http1::{AnswerReader, Keeps, Part, Spelling};
+use evenkeel::upstream::http1::{AnswerReader, Keeps, Part, Form};
 use libfuzzer_sys::fuzz_target;
 
 /// What an answer came to.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Told {
     /// The parts in their order, pieces that follow each other as one: `I`nterim, `H`ead, `B`ody, `E`nd.
     order: String,
@@ -30,7 +30,7 @@ struct Told {
     keeps: Option<Keeps>,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Head {
     /// Where it was.
     place: Range<usize>,
@@ -44,20 +44,22 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let answers_head = letter & 0x20 == 0;
-    let whole = read(bytes, bytes.len(), answers_head, Spelling::Kept);
-    for (size, spelling) in [
-        (usize::from(letter & 0x1f), Spelling::Kept),
-        (1, Spelling::Lost),
+    let whole = read(bytes, bytes.len(), answers_head, Form::Spelled);
+    for (size, form) in [
+        (usize::from(letter & 0x1f), Form::Spelled),
+        (1, Form::Lowercase),
     ] {
-        assert_eq!(read(bytes, size, answers_head, spelling), whole);
+        assert_eq!(read(bytes, size, answers_head, form), whole);
     }
+    let framing = read(bytes, 1, answers_head, Form::Framing);
+    assert_eq!(framing.without_lines(), whole.clone().without_lines());
     second::agrees(bytes, &whole, answers_head);
 });
 
 /// Reads an answer that comes in pieces of this size.
 fn read(bytes: &[u8], size: usize, answers_head: bool, spelling: Spelling) -> Told {
     let mut told = Told::default();
-    let mut reader = AnswerReader::new(answers_head, spelling);
+    let mut reader = AnswerReader::new(answers_head, form);
     let mut unread = BytesMut::new();
     let mut come = 0;
     for piece in bytes.chunks(size.max(1)) {
@@ -94,6 +96,13 @@ impl Told {
         self.order.ends_with('E')
     }
 
+    fn without_lines(mut self) -> Self {
+        for head in &mut self.heads {
+            head.headers.clear();
+        }
+        self
+    }
+
     /// Notes a part, behind which so many bytes were taken.
     fn note(&mut self, part: Part, end: usize) {
         assert!(!self.is_whole(), "a part behind the last one");
@@ -103,7 +112,7 @@ impl Told {
                 self.note_head(start..end, head.version, head.status, &head.headers);
                 "I"
             }
-            Part::Head { head, is_all } => {
+            Part::Head { head, is_all, .. } => {
                 self.note_head(start..end, head.version, head.status, &head.headers);
                 if is_all { "HE" } else { "H" }
             }

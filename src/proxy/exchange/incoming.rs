@@ -8,7 +8,7 @@ use pingora_http::ResponseHeader;
 use super::Exchange;
 use crate::proxy::filters;
 use crate::proxy::phase::{response, upstream_response};
-use crate::upstream::http1::{Event, Part};
+use crate::upstream::http1::{Event, Part, Passed};
 
 impl Exchange<'_> {
     /// Something has happened on the backend's connection.
@@ -99,8 +99,12 @@ impl Exchange<'_> {
 
     async fn filter(&mut self, part: Part) -> Result<HttpTask> {
         let (mut piece, is_last) = match part {
-            Part::Interim(head) => return self.filter_head(head, false).await,
-            Part::Head { head, is_all } => return self.filter_head(head, is_all).await,
+            Part::Interim(head) => return self.filter_head(head, None, false).await,
+            Part::Head {
+                head,
+                passed,
+                is_all,
+            } => return self.filter_head(head, passed, is_all).await,
             Part::Body { piece, is_last } => (Some(piece), is_last),
             Part::End => (None, true),
         };
@@ -111,6 +115,7 @@ impl Exchange<'_> {
     async fn filter_head(
         &mut self,
         mut head: Box<ResponseHeader>,
+        passed: Option<Passed>,
         is_all: bool,
     ) -> Result<HttpTask> {
         upstream_response::note(self.proxy, self.session, &mut head, self.ctx)?;
@@ -119,7 +124,10 @@ impl Exchange<'_> {
             head.set_version(Version::HTTP_11);
             head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
         }
-        response::prepare(self.proxy, self.session, &mut head, self.ctx).await?;
+        match passed {
+            Some(passed) => response::pass(self.session, &mut head, passed, self.ctx)?,
+            None => response::prepare(self.proxy, self.session, &mut head, self.ctx).await?,
+        }
         Ok(HttpTask::Header(head, is_all))
     }
 }

@@ -24,9 +24,9 @@ use tokio::time::timeout;
 
 use super::phase::{failed_attempt, upstream_peer};
 use super::tunnel::{KEEPALIVE, Tunnel};
-use super::{Ctx, Proxy, reply};
+use super::{Ctx, Proxy, filters, reply};
 use crate::semantics::proxy_protocol::Behalf;
-use crate::upstream::http1::{AnswerReader, Connection, Keeps, Purpose, Reached, Spelling};
+use crate::upstream::http1::{AnswerReader, Connection, Form, Keeps, Purpose, Reached};
 use deadline::Deadline;
 use outgoing::Outgoing;
 
@@ -152,6 +152,17 @@ async fn piece_of_body(
     })
 }
 
+/// How much must be read of the answer's head. Of one that nobody here looks at, next to nothing.
+fn form(proxy: &Proxy, session: &Session, ctx: &Ctx) -> Form {
+    match session.req_header().version {
+        Version::HTTP_2 => Form::Lowercase,
+        Version::HTTP_11 if !filters::see_answer(ctx) && !proxy.access_log.reads_answers() => {
+            Form::Framing
+        }
+        _ => Form::Spelled,
+    }
+}
+
 /// What is left to be done when the backend's part is over.
 struct Carried {
     end: End,
@@ -188,12 +199,8 @@ impl<'a> Exchange<'a> {
         ctx: &'a mut Ctx,
         connection: &'a mut Connection,
     ) -> Self {
-        let request = session.req_header();
-        let answers_head = request.method == Method::HEAD;
-        let spelling = match request.version {
-            Version::HTTP_2 => Spelling::Lost,
-            _ => Spelling::Kept,
-        };
+        let answers_head = session.req_header().method == Method::HEAD;
+        let form = form(proxy, session, ctx);
         let deadline = Deadline::new(connection.take_alarm());
         Self {
             proxy,
@@ -201,7 +208,7 @@ impl<'a> Exchange<'a> {
             ctx,
             connection,
             outgoing: Outgoing::default(),
-            answer: AnswerReader::new(answers_head, spelling),
+            answer: AnswerReader::new(answers_head, form),
             deadline,
             last: Vec::new(),
         }

@@ -8,6 +8,7 @@ use pingora_proxy::Session;
 use crate::decision::headers::remove_in_order;
 use crate::proxy::{Ctx, Proxy, connection, filters};
 use crate::semantics::hop_by_hop;
+use crate::upstream::http1::Passed;
 
 /// Takes out what concerned the backend's connection only, adds the request id, and says goodbye where the client is to leave.
 pub(in crate::proxy) async fn prepare(
@@ -31,14 +32,9 @@ pub(in crate::proxy) async fn prepare(
         remove_in_order(response, &ended)?;
     }
     connection::say_farewell(session, ctx);
-    if let Some((name, id)) = ctx.identity() {
-        response.insert_header(name.to_owned(), id.clone())?;
-    }
+    identify(response, ctx)?;
     filter(proxy, session, response, ctx).await?;
-    if response.version == Version::HTTP_10 {
-        // What is said here is said in our own version (RFC 9110 §2.5).
-        response.set_version(Version::HTTP_11);
-    }
+    speak_our_version(response);
     // Such an answer ends with the connection, see `http1_0`.
     if session.req_header().version == Version::HTTP_10
         && !response.headers.contains_key(header::CONTENT_LENGTH)
@@ -46,6 +42,41 @@ pub(in crate::proxy) async fn prepare(
         session.set_keepalive(None);
     }
     Ok(())
+}
+
+/// The same, with an answer that has no filters and whose lines were not read.
+///
+/// # Errors
+/// As those of [`prepare`].
+pub(in crate::proxy) fn pass(
+    session: &mut Session,
+    response: &mut ResponseHeader,
+    mut passed: Passed,
+    ctx: &Ctx,
+) -> Result<()> {
+    keep_on_backend(response, ctx)?;
+    connection::say_farewell(session, ctx);
+    if let Some((name, id)) = ctx.identity() {
+        passed.remove(name);
+        // Those of clients are only kept in ASCII.
+        passed.add(name, id.to_str().unwrap_or_default());
+    }
+    speak_our_version(response);
+    passed.go_with(response)
+}
+
+fn identify(response: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
+    if let Some((name, id)) = ctx.identity() {
+        response.insert_header(name.to_owned(), id.clone())?;
+    }
+    Ok(())
+}
+
+/// What is said here is said in our own version (RFC 9110 §2.5).
+fn speak_our_version(response: &mut ResponseHeader) {
+    if response.version == Version::HTTP_10 {
+        response.set_version(Version::HTTP_11);
+    }
 }
 
 /// Shows the answer to the filters, and frames it anew when one of them changes the body.

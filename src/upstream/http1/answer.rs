@@ -4,6 +4,7 @@
 //! answer is taken from them; what is left behind its last part is nobody's.
 
 mod head;
+mod passed;
 
 use std::io;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 
-use self::head::{keeps, malformed, parse};
+use self::head::{malformed, parse};
+pub use self::passed::Passed;
 use crate::semantics::answer::{self, AnswerBody, MOST_HEAD, Malformed};
 
 /// What chunks that cannot be read are called; Pingora has the same name for them.
@@ -27,6 +29,8 @@ pub enum Part {
     Head {
         /// The head.
         head: Box<ResponseHeader>,
+        /// The lines that it is without, where they were not read.
+        passed: Option<Passed>,
         /// Whether the answer has no body.
         is_all: bool,
     },
@@ -41,13 +45,15 @@ pub enum Part {
     End,
 }
 
-/// Whether the names of an answer's lines stay spelled as the backend has them.
+/// How much of an answer's head is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spelling {
-    /// They do.
-    Kept,
-    /// HTTP/2 has names in lower case alone (RFC 9113 §8.2), and a head without the others needs half the memory.
-    Lost,
+pub enum Form {
+    /// All lines, with their names spelled as the backend has them.
+    Spelled,
+    /// All lines. HTTP/2 has names in lower case alone (RFC 9113 §8.2), and a head without the others needs half the memory.
+    Lowercase,
+    /// The lines that frame the body; the others are [`Passed`] on. A head of which more must be known is read as `Spelled` all the same.
+    Framing,
 }
 
 /// One answer, as far as it was read.
@@ -55,7 +61,7 @@ pub enum Spelling {
 pub struct AnswerReader {
     state: State,
     answers_head: bool,
-    spelling: Spelling,
+    form: Form,
     keeps: Option<Keeps>,
 }
 
@@ -76,11 +82,11 @@ pub struct Keeps {
 
 impl AnswerReader {
     /// An answer to a request, which is a `HEAD` or is not.
-    pub fn new(answers_head: bool, spelling: Spelling) -> Self {
+    pub fn new(answers_head: bool, form: Form) -> Self {
         Self {
             state: State::Head(0),
             answers_head,
-            spelling,
+            form,
             keeps: None,
         }
     }
@@ -172,23 +178,25 @@ impl AnswerReader {
             return Err(malformed(Malformed::TooLarge, unread));
         }
         let bytes = unread.split_to(length).freeze();
-        let parsed = parse(&bytes, self.answers_head, self.spelling);
-        let (head, body) = parsed.map_err(|error| error.into_error(&bytes))?;
+        let read = parse(&bytes, self.answers_head, self.form);
+        let read = read.map_err(|error| error.into_error(&bytes))?;
+        let (head, body) = (read.head, read.body);
         if head.status.is_informational() && head.status != 101 {
             self.state = State::Head(0);
             return Ok(Some(Part::Interim(head)));
         }
         let is_all = body == AnswerBody::None;
-        self.keeps = match body {
-            AnswerBody::UntilClose => None,
-            _ => keeps(head.version, &head.headers),
-        };
+        self.keeps = read.keeps;
         self.state = if is_all {
             State::Whole
         } else {
             State::Body(body)
         };
-        Ok(Some(Part::Head { head, is_all }))
+        Ok(Some(Part::Head {
+            head,
+            passed: read.passed,
+            is_all,
+        }))
     }
 
     fn next_piece(&mut self, body: AnswerBody, unread: &mut BytesMut) -> Result<Option<Part>> {

@@ -25,7 +25,7 @@ use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use tokio::time::timeout;
 
-pub use answer::{AnswerReader, Keeps, Part, Spelling};
+pub use answer::{AnswerReader, Form, Keeps, Part, Passed};
 pub use connection::{Alarm, Connection, Event};
 pub(super) use idle::Idle;
 pub use request::RequestBody;

@@ -1,5 +1,8 @@
 use super::*;
+use http::header;
 use proptest::prelude::*;
+
+use crate::semantics::hop_by_hop;
 
 /// What a client would make of the parts.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -16,7 +19,7 @@ struct Told {
 
 /// Reads an answer whose bytes come cut like this.
 fn read(bytes: &[u8], cuts: &[usize]) -> Result<Told> {
-    let mut reader = AnswerReader::new(false, Spelling::Kept);
+    let mut reader = AnswerReader::new(false, Form::Spelled);
     let mut unread = BytesMut::new();
     let mut told = Told::default();
     let mut sizes = cuts.iter().cycle();
@@ -96,7 +99,7 @@ fn a_connection_is_kept_as_the_backend_says() {
         let told = whole(format!("{head}\r\n").as_bytes()).unwrap();
         assert_eq!(told.keeps, kept, "{head}");
     }
-    let mut reader = AnswerReader::new(false, Spelling::Kept);
+    let mut reader = AnswerReader::new(false, Form::Spelled);
     let head = "HTTP/1.1 204 No Content\r\nKeep-Alive: max=9, timeout=5\r\n\r\n";
     reader.next(&mut BytesMut::from(head)).unwrap();
     let limit = Some(Duration::from_secs(5));
@@ -122,7 +125,63 @@ fn an_answer_that_breaks_off_says_where() {
     }
 }
 
+/// The lines that a client gets of a head that is read in this form: without those that end at this hop, and in any order those that
+/// frame it.
+fn lines_passed_on(bytes: &[u8], form: Form) -> (u16, Option<String>, Vec<String>) {
+    let mut reader = AnswerReader::new(false, form);
+    let part = reader.next(&mut BytesMut::from(bytes)).unwrap();
+    let Some(Part::Head {
+        mut head, passed, ..
+    }) = part
+    else {
+        panic!("no head in {bytes:?}");
+    };
+    let is_passed = passed.is_some();
+    if let Some(mut passed) = passed {
+        passed.remove("x-request-id");
+        passed.add("X-Request-Id", "ours");
+        passed.go_with(&mut head).unwrap();
+    } else {
+        let kept = [header::TRANSFER_ENCODING];
+        for name in hop_by_hop::to_remove(&head.headers, &kept) {
+            head.remove_header(&name);
+        }
+        head.remove_header(&header::DATE);
+        head.insert_header("X-Request-Id", "ours").unwrap();
+    }
+    let phrase = head.get_reason_phrase().map(str::to_owned);
+    let mut phrase = phrase.iter().flat_map(|phrase| phrase.split("\r\n"));
+    let reason = phrase.next().map(str::to_owned);
+    let mut lines: Vec<String> = phrase.map(str::to_owned).collect();
+    assert_eq!(lines.is_empty(), !is_passed);
+    let read = head.case_header_iter();
+    lines.extend(read.map(|(name, value)| {
+        let name = std::str::from_utf8(name.as_slice()).unwrap();
+        format!("{name}: {}", value.to_str().unwrap())
+    }));
+    lines.sort();
+    (head.status.as_u16(), reason, lines)
+}
+
 proptest! {
+    #[test]
+    fn lines_that_are_not_read_are_the_same_to_a_client(
+        status in prop::sample::select(vec!["200 OK", "200 Fine", "404 Not Found", "503 ", "204"]),
+        lines in prop::collection::vec(prop::sample::select(vec![
+            "Server: they", "server:  them ", "X-Empty:", "Date: today", "Connection: close", "connection: Keep-Alive",
+            "Connection: x-empty, close", "Keep-Alive: timeout=5", "Proxy-Connection: a", "TE: b", "Trailer: c", "Upgrade: h2c",
+            "X-Request-Id: theirs", "x-request-ID: e", "X-Request-Id-Too: f", "X-Request: g", "Set-Cookie: a=b: c", "Content-Type: d",
+        ]), 0..9),
+        framing in prop::sample::select(vec!["Content-Length: 3", "content-length:3", "Transfer-Encoding: chunked", "Framed: no"]),
+        place in any::<prop::sample::Index>(),
+    ) {
+        let mut lines = lines;
+        lines.insert(place.index(lines.len() + 1), framing);
+        let head = format!("HTTP/1.1 {status}\r\n{}\r\n\r\n", lines.join("\r\n"));
+        let spelled = lines_passed_on(head.as_bytes(), Form::Spelled);
+        prop_assert_eq!(lines_passed_on(head.as_bytes(), Form::Framing), spelled);
+    }
+
     #[test]
     fn it_does_not_matter_how_the_bytes_were_cut(
         length in prop::option::of(0_usize..60),
