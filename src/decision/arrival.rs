@@ -46,7 +46,8 @@ pub fn kept_request_id<'a>(
         .filter(|id| peer_is_trusted && request_id::is_acceptable(id.as_bytes()))
 }
 
-/// A new id for a request that began at this time.
+/// A new id for a request that began at this time. Over HTTP/2 nobody is to keep it in a table of headers (RFC 7541 §7.1.3): none comes
+/// twice, and would only push out of there what does.
 pub fn make_request_id(now: SystemTime) -> HeaderValue {
     let since_1970 = now
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -56,5 +57,7 @@ pub fn make_request_id(now: SystemTime) -> HeaderValue {
     fastrand::fill(&mut random);
     let mut text = [0; request_id::LENGTH];
     let text = request_id::make(millis, random).encode(&mut text);
-    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("-"))
+    let mut id = HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("-"));
+    id.set_sensitive(true);
+    id
 }

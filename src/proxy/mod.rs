@@ -48,6 +48,7 @@ use turned_away::Reporter;
 /// Pingora's engine, driving [`Proxy`], and beside it who reports what never gets to the engine.
 pub struct HttpProxy {
     engine: Engine,
+    access_log: Arc<AccessLog>,
     /// The same with [`http1_0`], which costs each request a little, so that only those have it that need it. Made when the first one comes.
     engine_for_http1_0: LazyLock<Engine, Box<dyn FnOnce() -> Engine + Send>>,
     reporter: Reporter,
@@ -59,6 +60,7 @@ impl HttpProxy {
     /// An engine with these settings.
     pub fn new(settings: &Arc<ServerConf>, proxy: Proxy) -> Self {
         let reporter = Reporter::new(&proxy);
+        let access_log = Arc::clone(&proxy.access_log);
         let engine = |settings: &_, proxy| Arc::new(pingora_proxy::http_proxy(settings, proxy));
         let for_http1_0 = Proxy {
             speaks_http1_0: true,
@@ -67,6 +69,7 @@ impl HttpProxy {
         let again = Arc::clone(settings);
         Self {
             engine: engine(settings, proxy),
+            access_log,
             engine_for_http1_0: LazyLock::new(Box::new(move || engine(&again, for_http1_0))),
             reporter,
         }
@@ -85,6 +88,11 @@ impl HttpProxy {
             _ => &self.engine,
         };
         engine.process_new_http(session, stopping)
+    }
+
+    /// Whether the access log may have header lines of answers.
+    pub(crate) fn logs_answers(&self) -> bool {
+        self.access_log.reads_answers()
     }
 
     /// Reports what never gets to the engine.

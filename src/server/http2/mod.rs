@@ -194,11 +194,12 @@ impl<S: Socket> Serving<S> {
         }
         let was_cancelled = Arc::new(AtomicBool::new(false));
         let stream = Stream::new(
-            (&head, head_bytes),
+            (head, head_bytes),
             body,
             response,
             self.facts.of_stream(),
             Arc::clone(&was_cancelled),
+            self.proxy.logs_answers(),
         );
         // Boxed here, so that the task does not hold the space for it.
         let stream = match stream {

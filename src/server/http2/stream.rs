@@ -48,7 +48,9 @@ pub(super) struct Stream {
     pub(super) kept_body: Option<FixedBuffer>,
     response: SendResponse<Bytes>,
     answer: Option<SendStream<Bytes>>,
+    /// The head of the answer that was sent; without its lines, unless these are wanted.
     pub(super) written: Option<Box<ResponseHeader>>,
+    keeps_lines: bool,
     pub(super) body_bytes_sent: usize,
     /// The last of the answer is on its way.
     has_ended: bool,
@@ -61,16 +63,18 @@ pub(super) struct Stream {
 
 impl Stream {
     /// A stream whose head was translated (`semantics::stream_head`); `head_bytes` is how long it was before. When it is dropped,
-    /// `was_cancelled` tells whether the client had given it up before its answer was whole.
+    /// `was_cancelled` tells whether the client had given it up before its answer was whole. Somebody may want to know the lines of the
+    /// answer's head when it was sent if `keeps_lines`.
     ///
     /// # Errors
     /// None in practice: what was a head is one.
     pub(super) fn new(
-        (head, head_bytes): (&Parts, usize),
+        (head, head_bytes): (Parts, usize),
         body: RecvStream,
         response: SendResponse<Bytes>,
         facts: ConnectionFacts,
         was_cancelled: Arc<AtomicBool>,
+        keeps_lines: bool,
     ) -> Result<Self> {
         let facts = Arc::new(facts);
         facts.count_read(head_bytes);
@@ -85,6 +89,7 @@ impl Stream {
             response,
             answer: None,
             written: None,
+            keeps_lines,
             body_bytes_sent: 0,
             has_ended: false,
             facts,
@@ -197,7 +202,12 @@ impl Stream {
         }
         self.facts.count_written(length(&head.headers));
         let is_all = is_all || self.has_no_body(head.status);
-        let response = Response::from_parts(head.as_owned_parts(), ());
+        let kept = match self.keeps_lines {
+            true => (*head).clone(),
+            false => ResponseHeader::build_no_case(head.status, Some(0))?,
+        };
+        let sent = std::mem::replace(&mut *head, kept);
+        let response = Response::from_parts(sent.into(), ());
         let answer = self.response.send_response(response, is_all);
         self.answer = Some(answer.map_err(gone)?);
         self.has_ended = is_all;
@@ -288,15 +298,20 @@ impl Drop for Stream {
 }
 
 /// The head with its names spelled as on HTTP/1, where backends are used to `Host`; Pingora keeps the spelling beside the names.
-fn as_http1_writes_it(head: &Parts) -> Result<RequestHeader> {
+fn as_http1_writes_it(head: Parts) -> Result<RequestHeader> {
     let target = head
         .uri
         .path_and_query()
         .map_or("/", |target| target.as_str());
     let fields = Some(head.headers.len());
-    let mut request = RequestHeader::build(head.method.clone(), target.as_bytes(), fields)?;
-    for (name, value) in &head.headers {
-        request.append_header(name, value)?;
+    let mut request = RequestHeader::build(head.method, target.as_bytes(), fields)?;
+    let mut last = None;
+    for (name, value) in head.headers {
+        // A line without a name has that of the one before it.
+        last = name.or(last);
+        if let Some(name) = &last {
+            request.append_header(name, value)?;
+        }
     }
     request.set_version(Version::HTTP_2);
     Ok(request)
