@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use evenkeel::bytes::BytesMut;
 use evenkeel::http::{HeaderMap, StatusCode, Version};
-use evenkeel::upstream::http1::{AnswerReader, Keeps, Part, Form};
+use evenkeel::upstream::http1::{AnswerReader, Form, Keeps, Part};
 use libfuzzer_sys::fuzz_target;
 
 /// What an answer came to.
@@ -57,7 +57,7 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 /// Reads an answer that comes in pieces of this size.
-fn read(bytes: &[u8], size: usize, answers_head: bool, spelling: Spelling) -> Told {
+fn read(bytes: &[u8], size: usize, answers_head: bool, form: Form) -> Told {
     let mut told = Told::default();
     let mut reader = AnswerReader::new(answers_head, form);
     let mut unread = BytesMut::new();
