@@ -48,9 +48,9 @@ use turned_away::Reporter;
 /// Pingora's engine, driving [`Proxy`], and beside it who reports what never gets to the engine.
 pub struct HttpProxy {
     engine: Engine,
-    access_log: Arc<AccessLog>,
     /// The same with [`http1_0`], which costs each request a little, so that only those have it that need it. Made when the first one comes.
     engine_for_http1_0: LazyLock<Engine, Box<dyn FnOnce() -> Engine + Send>>,
+    access_log: Arc<AccessLog>,
     reporter: Reporter,
 }
 
@@ -69,8 +69,8 @@ impl HttpProxy {
         let again = Arc::clone(settings);
         Self {
             engine: engine(settings, proxy),
-            access_log,
             engine_for_http1_0: LazyLock::new(Box::new(move || engine(&again, for_http1_0))),
+            access_log,
             reporter,
         }
     }
