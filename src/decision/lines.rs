@@ -1,13 +1,13 @@
-//! The header lines of a request on their way to a backend over HTTP/1.
+//! The header lines of a request on their way to a backend.
 //!
 //! What the client sent is not copied: a line points to the head it comes from, or is one of ours. There are few, so that going through all
 //! of them is cheaper than any map of them; and they are in order without being put back into it.
 
 use bytes::{BufMut, BytesMut};
-use http::{HeaderName, HeaderValue, header};
+use http::uri::{self, Authority, Scheme, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Version, header};
 use pingora_http::RequestHeader;
 
-use super::outgoing::Outbound;
 use crate::filter::Touched;
 use crate::semantics::headers::{Field, Headers};
 use crate::semantics::hop_by_hop;
@@ -124,7 +124,41 @@ impl<'a> Lines<'a> {
         Some(wire)
     }
 
-    fn set_own(&mut self, name: &HeaderName, written: &'a str, value: HeaderValue) {
+    /// The same head as HTTP/2 has it (RFC 9113 §8.3.1), for a backend that is called `fallback` by a request that calls it nothing. None where
+    /// the target or the host cannot be one there.
+    pub fn to_http2(
+        &self,
+        head: &RequestHeader,
+        scheme: Scheme,
+        fallback: Option<HeaderValue>,
+    ) -> Option<Request<()>> {
+        let host = self.get(&header::HOST).cloned();
+        let authority = host.filter(|host| !host.is_empty()).or(fallback)?;
+        let target = head.uri.path_and_query();
+        let target = target.filter(|target| target.as_str().as_bytes() == head.raw_path())?;
+        let mut uri = uri::Parts::default();
+        uri.scheme = Some(scheme);
+        uri.authority = Some(Authority::try_from(authority.as_bytes()).ok()?);
+        uri.path_and_query = Some(target.clone());
+        let mut request = Request::new(());
+        *request.method_mut() = head.method.clone();
+        *request.uri_mut() = Uri::from_parts(uri).ok()?;
+        *request.version_mut() = Version::HTTP_2;
+        let mut fields = HeaderMap::with_capacity(self.lines.len() + 1);
+        let lines = self.lines.iter();
+        for line in lines.filter(|line| *line.name() != header::HOST) {
+            fields.append(line.name().clone(), line.value().clone());
+        }
+        // On HTTP/1 no trailers cross; gRPC's servers ask for it.
+        if let (Version::HTTP_2, Some(te)) = (head.version, head.headers.get(header::TE)) {
+            fields.insert(header::TE, te.clone());
+        }
+        *request.headers_mut() = fields;
+        Some(request)
+    }
+
+    /// Makes this the one line of its name.
+    pub(super) fn put(&mut self, name: &HeaderName, written: &'a str, value: HeaderValue) {
         if self.touched.contains(name) {
             return;
         }
@@ -213,18 +247,12 @@ impl<'a> Headers for Lines<'a> {
     }
 
     fn set(&mut self, field: &Field, value: HeaderValue) {
-        self.set_own(&field.name, field.written, value);
+        self.put(&field.name, field.written, value);
     }
 
     fn remove(&mut self, name: &HeaderName) {
         if !self.touched.contains(name) {
             self.lines.retain(|line| line.name() != name);
         }
-    }
-}
-
-impl<'a> Outbound<'a> for Lines<'a> {
-    fn put(&mut self, name: &HeaderName, written: &'a str, value: HeaderValue) {
-        self.set_own(name, written, value);
     }
 }

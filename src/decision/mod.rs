@@ -5,14 +5,12 @@
 //! - `arrival`: the client behind a connection, and the request's id
 //! - `routing`: the question that is put to the route table
 //! - `elsewhere`: the answer of a `redirect`
-//! - `outgoing`: the request as the backend gets it; `lines`: its header lines over HTTP/1
+//! - `outgoing`: the request as the backend gets it; `lines`: its header lines
 //! - `session`: the cookie that names a backend
 //! - `words`: what a record needs besides the head
-//! - `headers`: Pingora's heads, edited in order
 
 mod arrival;
 mod elsewhere;
-pub(crate) mod headers;
 mod lines;
 mod outgoing;
 mod routing;
@@ -22,7 +20,7 @@ mod words;
 pub use arrival::{Sender, kept_request_id, make_request_id};
 pub use elsewhere::{Configured, elsewhere};
 pub use lines::Lines;
-pub use outgoing::{Outgoing, lines, prepare};
+pub use outgoing::{Outgoing, lines};
 pub use routing::{host, question};
 pub use session::session_token;
 pub use words::Words;

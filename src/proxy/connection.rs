@@ -5,17 +5,14 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::pending;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use pingora_core::server::ShutdownWatch;
 use pingora_proxy::Session;
-use tokio::time::{Instant, sleep_until};
 
 use super::Ctx;
 use super::tunnel::Tunnel;
@@ -43,8 +40,6 @@ pub struct ConnectionFacts {
     pub tls: Option<Arc<TlsFacts>>,
     /// From the connection, as Pingora holds it, to another descriptor of its socket; `None` for a connection of another type.
     pub descriptor: fn(&dyn Any) -> Option<io::Result<OwnedFd>>,
-    /// The time limit on the backend that Pingora does not keep.
-    pub stall: Stall,
     /// The answer broke off: the connection is not to end as a complete one would.
     pub must_abort: AtomicBool,
     /// The way to the backend, when the connection was switched to another protocol.
@@ -89,7 +84,6 @@ impl ConnectionFacts {
             peer: self.peer,
             tls: self.tls.clone(),
             descriptor: self.descriptor,
-            stall: Stall::default(),
             must_abort: AtomicBool::new(false),
             tunnel: OnceLock::new(),
             bytes_read: AtomicU64::new(0),
@@ -156,84 +150,6 @@ impl ConnectionFacts {
         let tls = self.tls.as_ref();
         let connected = tls.and_then(|tls| Some((tls, tls.session.server_name.as_deref()?)));
         connected.is_none_or(|(tls, name)| tls.chooser.covers(name, host))
-    }
-}
-
-/// A deadline for what the backend does next.
-///
-/// Pingora has one timeout for all reads from a backend, and no callback of it can end a wait. But while it waits for the backend, it also
-/// watches the client's connection, which is a type of ours: that is where this deadline is kept, and where it ends the wait.
-#[derive(Debug, Default)]
-pub struct Stall {
-    is_set: AtomicBool,
-    due: Mutex<Option<Due>>,
-    has_expired: AtomicBool,
-}
-
-/// So much time, until then.
-#[derive(Clone, Copy, Debug)]
-struct Due {
-    limit: Duration,
-    deadline: Instant,
-}
-
-impl Due {
-    fn after(limit: Duration) -> Self {
-        Self {
-            limit,
-            deadline: Instant::now() + limit,
-        }
-    }
-}
-
-impl Stall {
-    /// Gives the backend so much time from now, or all the time that it wants.
-    pub fn set(&self, limit: Option<Duration>) {
-        if limit.is_none() && !self.is_set.load(Ordering::Relaxed) {
-            return;
-        }
-        self.is_set.store(limit.is_some(), Ordering::Relaxed);
-        self.has_expired.store(false, Ordering::Relaxed);
-        *self.due() = limit.map(Due::after);
-    }
-
-    /// Gives the backend its time again, from now: it was the client for whom everything waited.
-    pub fn restart(&self) {
-        if self.is_set.load(Ordering::Relaxed) {
-            let mut due = self.due();
-            *due = due.map(|due| Due::after(due.limit));
-        }
-    }
-
-    /// The deadline, if there is one.
-    pub fn deadline(&self) -> Option<Instant> {
-        if !self.is_set.load(Ordering::Relaxed) {
-            return None;
-        }
-        self.due().map(|due| due.deadline)
-    }
-
-    /// Notes that the deadline has passed.
-    pub fn expire(&self) {
-        self.has_expired.store(true, Ordering::Relaxed);
-    }
-
-    /// Returns when the deadline that is set now has passed; never without one.
-    pub async fn passes(&self) {
-        match self.deadline() {
-            None => pending().await,
-            Some(deadline) => sleep_until(deadline).await,
-        }
-        self.expire();
-    }
-
-    /// Whether the deadline has ended a wait.
-    pub fn has_expired(&self) -> bool {
-        self.has_expired.load(Ordering::Relaxed)
-    }
-
-    fn due(&self) -> MutexGuard<'_, Option<Due>> {
-        self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -31,10 +31,6 @@ pub struct Ctx {
     /// Set by the first phase, as the id is.
     pub(super) sender: Option<Sender>,
     pub(super) request_id: Option<HeaderValue>,
-    /// The client has sent the last of it.
-    pub(super) request_is_whole: bool,
-    /// How long Pingora waits for the backend of the current attempt, between two reads.
-    pub(super) engine_waits: Duration,
     route: Option<usize>,
     pub(super) upstream: Option<Arc<Upstream>>,
     /// One for each attempt, in order; the last one is the current one.
@@ -57,8 +53,6 @@ pub struct Ctx {
     pub(super) tunnel: Option<Box<Tunnel>>,
     /// The backend may switch the connection to another protocol.
     pub(super) asks_for_tunnel: bool,
-    /// The attempt that has begun is Pingora's to go on with.
-    pub(super) is_handed_over: bool,
     /// What the filters have done and are still to do.
     pub(super) filtered: Filtered,
 }
@@ -80,8 +74,6 @@ impl Ctx {
             began_wall,
             sender: None,
             request_id: None,
-            request_is_whole: false,
-            engine_waits: Duration::ZERO,
             route: None,
             upstream: None,
             attempts: Vec::new(),
@@ -95,7 +87,6 @@ impl Ctx {
             failure: None,
             tunnel: None,
             asks_for_tunnel: false,
-            is_handed_over: false,
             filtered: Filtered::default(),
         }
     }

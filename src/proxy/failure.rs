@@ -251,16 +251,6 @@ impl Failure {
         }
     }
 
-    /// What a wait that was too long means when the backend was not the one to speak: the rest of the request was due.
-    pub(super) fn of_silence(self, request_is_whole: bool) -> Self {
-        match self {
-            Self::ResponseStalled | Self::ResponseTimeout if !request_is_whole => {
-                Self::ClientTooSlow
-            }
-            failure => failure,
-        }
-    }
-
     fn of_client(error: &Error) -> Self {
         match error.etype() {
             _ if is_behind::<NothingTaken>(error) => Self::AnswerNotTaken,
@@ -314,6 +304,12 @@ impl Failure {
 /// What HTTP/2 has against it.
 fn http2(error: &Error) -> Option<&h2::Error> {
     error.root_cause().downcast_ref()
+}
+
+/// Whether the backend does not want this over HTTP/2 (RFC 9113 §7).
+pub(super) fn is_for_http1(error: &Error) -> bool {
+    http2(error)
+        .is_some_and(|error| error.is_remote() && error.reason() == Some(Reason::HTTP_1_1_REQUIRED))
 }
 
 /// Whether the backend has only said, over HTTP/2, that it takes no more requests on this connection.

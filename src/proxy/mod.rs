@@ -14,34 +14,28 @@ mod json;
 mod phase;
 mod record;
 pub(crate) mod reply;
-mod stall;
 pub mod tunnel;
 pub(crate) mod turned_away;
 
 pub use ctx::Ctx;
 
-use std::os::fd::RawFd;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use http::Version;
 use pingora_core::apps::{HttpServerApp, ReusedHttpStream};
 use pingora_core::modules::http::HttpModules;
-use pingora_core::protocols::Digest;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::upstreams::peer::HttpPeer;
-use pingora_core::{Error, Result};
-use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 
 use crate::clock::Clock;
 use crate::observe::access_log::AccessLog;
 use crate::runtime::Live;
-use crate::upstream::http1::Connector;
+use crate::upstream::reach::Connector;
 
 use turned_away::Reporter;
 
@@ -108,7 +102,7 @@ pub struct Proxy {
     access_log: Arc<AccessLog>,
     clock: Arc<dyn Clock>,
     hostname: String,
-    /// To backends that speak HTTP/1.
+    /// To backends.
     connector: Arc<Connector>,
     /// Its clients speak HTTP/1.0.
     speaks_http1_0: bool,
@@ -163,115 +157,15 @@ impl ProxyHttp for Proxy {
     }
 
     async fn proxy_upstream_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
-        exchange::serve(self, session, ctx).await
+        exchange::serve(self, session, ctx).await.map(|()| false)
     }
 
-    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
-        phase::upstream_peer::choose(self, session, ctx).await
-    }
-
-    async fn connected_to_upstream(
-        &self,
-        _session: &mut Session,
-        reused: bool,
-        _peer: &HttpPeer,
-        _fd: RawFd,
-        _digest: Option<&Digest>,
-        ctx: &mut Ctx,
-    ) -> Result<()> {
-        match reused {
-            true => ctx.connected_at_once(),
-            false => ctx.connected(self.clock.now()),
-        }
-        Ok(())
-    }
-
-    async fn upstream_request_filter(
-        &self,
-        session: &mut Session,
-        request: &mut RequestHeader,
-        ctx: &mut Ctx,
-    ) -> Result<()> {
-        if session.as_mut().is_body_empty() {
-            // Over HTTP/2 no filter of bodies is asked then.
-            stall::request_is_whole(ctx);
-        }
-        phase::upstream_request::prepare(session, request, ctx)
-    }
-
-    async fn request_body_filter(
-        &self,
-        _session: &mut Session,
-        body: &mut Option<Bytes>,
-        is_last: bool,
-        ctx: &mut Ctx,
-    ) -> Result<()> {
-        if is_last {
-            stall::request_is_whole(ctx);
-        }
-        filters::request_body(body.as_ref(), is_last, ctx)
-    }
-
-    async fn upstream_response_filter(
-        &self,
-        session: &mut Session,
-        response: &mut ResponseHeader,
-        ctx: &mut Ctx,
-    ) -> Result<()> {
-        phase::upstream_response::check(response)?;
-        phase::upstream_response::note(self, session, response, ctx)
-    }
-
-    async fn response_filter(
-        &self,
-        session: &mut Session,
-        response: &mut ResponseHeader,
-        ctx: &mut Ctx,
-    ) -> Result<()> {
-        phase::response::prepare(self, session, response, ctx).await
-    }
-
-    fn upstream_response_body_filter(
-        &self,
-        _session: &mut Session,
-        _body: &mut Option<Bytes>,
-        _is_last: bool,
-        ctx: &mut Ctx,
-    ) -> Result<Option<Duration>> {
-        stall::answer_goes_on(ctx);
-        Ok(None)
-    }
-
-    fn response_body_filter(
-        &self,
-        _session: &mut Session,
-        body: &mut Option<Bytes>,
-        is_last: bool,
-        ctx: &mut Ctx,
-    ) -> Result<Option<Duration>> {
-        filters::response_body(body, is_last, ctx)?;
-        Ok(None)
-    }
-
-    fn fail_to_connect(
-        &self,
-        session: &mut Session,
-        _peer: &HttpPeer,
-        ctx: &mut Ctx,
-        error: Box<Error>,
-    ) -> Box<Error> {
-        phase::failed_attempt::connecting(self, session, ctx, error)
-    }
-
-    fn error_while_proxy(
-        &self,
-        _peer: &HttpPeer,
-        session: &mut Session,
-        error: Box<Error>,
-        ctx: &mut Ctx,
-        client_reused: bool,
-    ) -> Box<Error> {
-        phase::failed_attempt::exchanging(self, session, ctx, error, client_reused)
+    /// Pingora does not get as far: attempts are made in [`exchange`].
+    async fn upstream_peer(&self, _session: &mut Session, _ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+        Error::e_explain(
+            ErrorType::InternalError,
+            "attempts are not Pingora's to make",
+        )
     }
 
     async fn fail_to_proxy(

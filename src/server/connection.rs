@@ -19,7 +19,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 
 pub(super) use self::farewell::LINGER;
 
@@ -50,8 +50,6 @@ pub(crate) struct Connection<S> {
     /// What was written may still wait in TLS.
     is_unflushed: bool,
     peer_has_closed: bool,
-    /// Goes off at the deadline that [`ConnectionFacts::stall`] holds.
-    alarm: Option<Pin<Box<Sleep>>>,
     /// Goes off when the client has taken nothing for too long; there as long as it takes nothing.
     write_alarm: Option<Pin<Box<Sleep>>>,
     /// There once the client gets nothing more.
@@ -72,7 +70,6 @@ impl<S: Socket> Connection<S> {
             outgoing: BytesMut::new(),
             is_unflushed: false,
             peer_has_closed: false,
-            alarm: None,
             write_alarm: None,
             farewell: None,
             abort: S::abort_on_drop,
@@ -160,17 +157,14 @@ impl<S: Socket> Connection<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Holds the client to its deadline for taking what is `written`. While it takes nothing, nobody asks the backend for more, so that
-    /// the backend's deadline begins anew when it does.
+    /// Holds the client to its deadline for taking what is `written`.
     fn poll_taken<T>(
         &mut self,
         context: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            if self.write_alarm.take().is_some() {
-                self.facts.stall.restart();
-            }
+            self.write_alarm = None;
             return written;
         }
         let limit = self.facts.settings.timeouts.write;
@@ -196,23 +190,6 @@ impl<S: Socket> Connection<S> {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-    }
-
-    /// Ready when the backend has let its deadline pass.
-    fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.facts.stall.deadline() else {
-            self.alarm = None;
-            return Poll::Pending;
-        };
-        let alarm = self
-            .alarm
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if alarm.deadline() != deadline {
-            alarm.as_mut().reset(deadline);
-        }
-        ready!(alarm.as_mut().poll(context));
-        self.facts.stall.expire();
-        Poll::Ready(())
     }
 
     /// Carries what client and backend say on a connection that was switched to another protocol. To the reader it is over when they are
@@ -268,9 +245,6 @@ impl<S: Socket> AsyncRead for Connection<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.poll_stalled(context).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
         // Whoever waits for the client has nothing more to write for now: nothing of an answer is held back while it goes on slowly.
         let written = this.poll_flush_out(context);
         if let Poll::Ready(Err(error)) = written {

@@ -22,7 +22,7 @@ use super::socket::{ClientSocket, Listening, Socket};
 use super::tls::{self, NoTls, Terminator, TlsStream};
 use crate::config::{Protocols, ProxyProtocol};
 use crate::proxy::HttpProxy;
-use crate::proxy::connection::{ConnectionFacts, ListenerSettings, Stall, TlsFacts};
+use crate::proxy::connection::{ConnectionFacts, ListenerSettings, TlsFacts};
 use crate::proxy::turned_away::{Asked, Origin, Reason, Sent};
 use crate::runtime::Live;
 use crate::semantics::end::End;
@@ -213,7 +213,6 @@ impl Listener {
             peer: ends.peer,
             tls,
             descriptor: Connection::<S>::descriptor,
-            stall: Stall::default(),
             must_abort: AtomicBool::new(false),
             tunnel: OnceLock::new(),
             bytes_read: AtomicU64::new(0),

@@ -36,8 +36,8 @@ pub struct Backend {
     requests: AtomicU64,
     failures: AtomicU64,
     peer: HttpPeer,
-    /// It has chosen HTTP/2 where it was left to it.
-    has_chosen_http2: AtomicBool,
+    /// It has refused to be spoken to over HTTP/2.
+    wants_http1: AtomicBool,
     /// Tells backends apart that have been at this address, one after the other.
     edition: usize,
 }
@@ -72,7 +72,7 @@ impl Backend {
             requests: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             peer,
-            has_chosen_http2: AtomicBool::new(false),
+            wants_http1: AtomicBool::new(false),
             edition: 1,
         }
     }
@@ -195,19 +195,17 @@ impl Backend {
         }
     }
 
-    /// Whether it speaks HTTP/2 where it may choose (ALPN, RFC 7301); not until it was seen to.
-    pub(super) fn has_chosen_http2(&self) -> bool {
-        self.has_chosen_http2.load(Ordering::Relaxed)
+    /// Whether it has refused to be spoken to over HTTP/2, which it had agreed to in TLS.
+    pub(super) fn wants_http1(&self) -> bool {
+        self.wants_http1.load(Ordering::Relaxed)
     }
 
-    /// It was seen to choose HTTP/2, or HTTP/1.
-    pub(crate) fn choose_http2(&self, has_chosen: bool) {
-        if self.has_chosen_http2() != has_chosen {
-            self.has_chosen_http2.store(has_chosen, Ordering::Relaxed);
-        }
+    /// It has refused a request over HTTP/2 (`HTTP_1_1_REQUIRED`, RFC 9113 §7): the next ones go over HTTP/1.
+    pub(crate) fn note_wants_http1(&self) {
+        self.wants_http1.store(true, Ordering::Relaxed);
     }
 
-    /// How Pingora is to connect to it, with every timeout set.
+    /// How Pingora is to connect to it.
     pub(crate) fn peer(&self) -> &HttpPeer {
         &self.peer
     }

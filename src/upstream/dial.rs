@@ -1,14 +1,10 @@
 //! Connecting where Pingora's own way will not do: to Unix sockets, and to backends that are told whom a connection is made for.
 //!
-//! Pingora can connect to a path, but takes a connection from its pool only when the kernel names the path that it has itself. The kernel
-//! names what the backend was given, which is another one for a backend that was started with a relative path or that is reached through a
-//! symbolic link: none of its connections would ever be used again, with an error in the log for each. So a peer of a Unix socket has no
-//! address, of which Pingora does not ask where it leads; the path is part of the pool's key instead.
+//! Pingora can connect to a path as well, but does not tell a socket on which nobody listens from a process without descriptors. A peer of a
+//! Unix socket has no address for it.
 //!
-//! The header of the PROXY protocol is the first that a connection carries, before TLS. What it says holds for all requests on that
-//! connection, so it is part of the pool's key as well: no other client's request is ever sent over it.
+//! The header of the PROXY protocol is the first that a connection carries, before TLS.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -43,17 +39,12 @@ pub(super) fn peer(address: &Address, is_tls: bool, name: String) -> HttpPeer {
     HttpPeer::new(address.as_inet().copied().unwrap_or(NOWHERE), is_tls, name)
 }
 
-/// Makes connections to this peer, which is at `address`, begin with `header`, and shares them with those that do as well. `group` are all
-/// who may share them but for that.
-pub(super) fn direct(peer: &mut HttpPeer, address: &Address, group: u64, header: Vec<u8>) {
+/// Makes connections to this peer, which is at `address`, begin with `header`.
+pub(super) fn direct(peer: &mut HttpPeer, address: &Address, header: Vec<u8>) {
     let unix = address.as_unix().and_then(|address| address.as_pathname());
     if unix.is_none() && header.is_empty() {
-        peer.group_key = group;
         return;
     }
-    let mut hasher = DefaultHasher::new();
-    (group, unix, &header).hash(&mut hasher);
-    peer.group_key = hasher.finish();
     let path = unix.map(Arc::from);
     peer.options.custom_l4 = Some(Arc::new(Dial { path, header }));
 }

@@ -19,7 +19,10 @@
 //! - `retry`: whether a failed attempt is made again; `budget`: how often that may be
 //! - `address`: where a backend is
 //! - `peer`: from an address to how Pingora connects to it; `dial`: where its own way of connecting will not do
+//! - `reach`: from a backend to a connection that carries a request to it
+//! - `carrier`: the way of one request and its answer, whatever version of HTTP the backend speaks
 //! - `http1`: connections over HTTP/1, and those that wait for their next request
+//! - `http2`: connections over HTTP/2, and the requests on them
 //! - `handshake`: why TLS with a backend did not come about
 //! - `queue`: the line of those who wait
 //! - `sticky`: the cookies that name backends
@@ -29,17 +32,20 @@ mod admission;
 mod backend;
 pub mod balance;
 mod budget;
+pub mod carrier;
 mod dial;
 mod discovery;
 mod handshake;
 mod health;
 mod heritage;
 pub mod http1;
+pub mod http2;
 mod look;
 mod outlier;
 mod own;
 mod peer;
 mod queue;
+pub mod reach;
 mod recovery;
 pub mod retry;
 mod roster;

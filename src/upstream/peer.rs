@@ -1,9 +1,7 @@
 //! From an address to how Pingora connects to it.
 //!
-//! Pingora's own defaults have no timeout at all; here each is set from the upstream's configuration. The template is made once for each
-//! backend: a request only copies it.
+//! The template is made once for each backend: a new connection only copies it. Time limits are kept by whoever connects.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use pingora_core::protocols::ALPN;
@@ -15,18 +13,14 @@ use super::address::Address;
 use super::dial;
 use crate::config::{self, BackendAddress, BackendProtocol, Trust};
 use crate::semantics::proxy_protocol::{Behalf, write};
-use crate::tls::{Authorities, Certificates, Identity};
+use crate::tls::{Authorities, Certificates};
 
 /// The one authority where nothing is verified: Pingora makes no verifier without any, also for one that does not verify, and a small
 /// container has none of its own. Its key was thrown away, and it is never asked.
 const NOBODY: &[u8] = include_bytes!("nobody.pem");
 
-/// What a backend may send of an answer over HTTP/2 before the client has read it, in bytes.
-const STREAM_WINDOW: u32 = 256 * 1024;
-
 /// How the backends of one upstream are connected to.
 pub(super) struct Peers {
-    group: u64,
     tls: Option<Tls>,
 }
 
@@ -39,7 +33,6 @@ struct Tls {
 impl Peers {
     pub(super) fn new(upstream: &config::Upstream) -> Self {
         Self {
-            group: group(upstream),
             tls: upstream.tls.as_ref().map(Tls::new),
         }
     }
@@ -57,25 +50,8 @@ impl Peers {
         let header = upstream
             .proxy_protocol
             .map(|version| write(version, &Behalf::Own));
-        dial::direct(&mut peer, address, self.group, header.unwrap_or_default());
+        dial::direct(&mut peer, address, header.unwrap_or_default());
         let options = &mut peer.options;
-        // The second one is for TCP and TLS together.
-        options.connection_timeout = Some(upstream.timeouts.connect);
-        options.total_connection_timeout = Some(upstream.timeouts.connect);
-        options.write_timeout = Some(upstream.timeouts.write);
-        // What a client nominates in `Connection` is taken out by our own rules: Pingora would refuse some of these requests.
-        options
-            .http_upstream_request_policy
-            .strip_connection_nominated = false;
-        options.idle_timeout = Some(upstream.connections.idle);
-        let streams = upstream.connections.http2_streams;
-        options.max_h2_streams = streams;
-        // All requests of a connection together may have what each of them may: a client that reads slowly holds up no other.
-        options.h2_stream_window_size = Some(STREAM_WINDOW);
-        let together = u32::try_from(streams)
-            .unwrap_or(u32::MAX)
-            .saturating_mul(STREAM_WINDOW);
-        options.h2_connection_window_size = Some(together.min(i32::MAX as u32));
         options.alpn = match upstream.protocol {
             BackendProtocol::Http1 => ALPN::H1,
             BackendProtocol::Http2 => ALPN::H2,
@@ -116,32 +92,6 @@ fn in_pingoras_form(certificates: &Certificates) -> Arc<CaType> {
         .iter()
         .map(|certificate| WrappedX509::new(certificate.to_vec(), parse_x509))
         .collect()
-}
-
-/// Connections are shared by all requests to one upstream, and by no other upstream; nor by the same one with other settings of TLS, whose
-/// certificates, authorities and protocols Pingora does not look at when it takes a connection from its pool.
-fn group(upstream: &config::Upstream) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    upstream.name.hash(&mut hasher);
-    upstream.protocol.hash(&mut hasher);
-    let Some(tls) = &upstream.tls else {
-        return hasher.finish();
-    };
-    let hash = |certificates: &Certificates, hasher: &mut DefaultHasher| {
-        certificates
-            .iter()
-            .for_each(|certificate| certificate.hash(hasher));
-    };
-    match &tls.trust {
-        Trust::System => "system".hash(&mut hasher),
-        Trust::These(authorities) => hash(authorities.certificates(), &mut hasher),
-        Trust::Anybody => "anybody".hash(&mut hasher),
-    }
-    if let Some(Identity { certificates, key }) = &tls.identity {
-        hash(certificates, &mut hasher);
-        key.secret_der().hash(&mut hasher);
-    }
-    hasher.finish()
 }
 
 #[cfg(test)]

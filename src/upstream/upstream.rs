@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use pingora_core::upstreams::peer::HttpPeer;
@@ -17,6 +17,7 @@ use super::discovery::{Discovery, Memory, Published, Resolver};
 use super::health::{Connector, Watch};
 use super::heritage::Heritage;
 use super::http1::Idle;
+use super::http2::{Pool, Terms};
 use super::retry::{self, Decision, Failed};
 use super::roster::{Lineup, Roster, Rules};
 use super::selection::{InFlight, Parts, Selection};
@@ -37,6 +38,8 @@ pub struct Upstream {
     budget: Option<RetryBudget>,
     /// Connections over HTTP/1 that are not in use.
     pub(super) idle: Idle,
+    /// Connections over HTTP/2.
+    pub(super) http2: Pool,
     /// Policies count time from here.
     epoch: Instant,
 }
@@ -86,7 +89,14 @@ impl Upstream {
         );
         let budget = config.retry.as_ref();
         let budget = budget.map(|retry| RetryBudget::new(retry.budget));
-        let idle = Idle::new(config.connections.keepalive, clock);
+        let connections = &config.connections;
+        let idle = Idle::new(connections.keepalive, clock);
+        let terms = Terms {
+            streams: connections.http2_streams,
+            most_idle: connections.keepalive,
+            idle: connections.idle,
+        };
+        let http2 = Pool::new(terms, clock);
         Self {
             config,
             roster,
@@ -96,6 +106,7 @@ impl Upstream {
             load: Arc::default(),
             budget,
             idle,
+            http2,
             epoch,
         }
     }
@@ -218,21 +229,9 @@ impl Upstream {
     pub(crate) fn peer(&self, backend: &Backend, behalf: impl FnOnce() -> Behalf) -> Box<HttpPeer> {
         let mut peer = Box::new(backend.peer().clone());
         if let Some(version) = self.config.proxy_protocol {
-            let (group, header) = (peer.group_key, write(version, &behalf()));
-            dial::direct(&mut peer, backend.address(), group, header);
-        }
-        if !self.keeps_another_connection() {
-            peer.options.idle_timeout = Some(Duration::ZERO);
+            dial::direct(&mut peer, backend.address(), write(version, &behalf()));
         }
         peer
-    }
-
-    /// Whether a connection that is opened now may be kept for later requests.
-    ///
-    /// Pingora's pool knows no limit for one upstream. Connections are only opened when no idle one is left, so those that are kept are at
-    /// most as many as the requests that were in flight when they were opened.
-    fn keeps_another_connection(&self) -> bool {
-        self.load.load(Ordering::Relaxed) <= self.config.connections.keepalive
     }
 
     /// How the operator configured it.

@@ -95,6 +95,6 @@ fn a_request_over_http2_takes_no_more_bytes_than_it_did() {
 #[test]
 fn a_request_from_http2_to_http2_takes_no_more_bytes_than_it_did() {
     let bytes = per_request_from_http2_to_http2("asked");
-    let most = if is_patched() { 25_500 } else { 34_000 };
+    let most = if is_patched() { 11_600 } else { 26_000 };
     assert!(bytes <= most, "{bytes}");
 }

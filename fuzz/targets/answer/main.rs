@@ -11,7 +11,8 @@ use std::ops::Range;
 
 use evenkeel::bytes::BytesMut;
 use evenkeel::http::{HeaderMap, StatusCode, Version};
-use evenkeel::upstream::http1::{AnswerReader, Form, Keeps, Part};
+use evenkeel::upstream::carrier::Part;
+use evenkeel::upstream::http1::{AnswerReader, Form, Keeps};
 use libfuzzer_sys::fuzz_target;
 
 /// What an answer came to.
@@ -126,6 +127,7 @@ impl Told {
                     (false, false) => "B",
                 }
             }
+            Part::Trailers(_) => panic!("over HTTP/1 they do not cross"),
             Part::End => "E",
         };
         self.order.push_str(letters);

@@ -7,7 +7,7 @@ use pingora_core::{Error, ErrorType, Result};
 use tokio::time::{Instant, sleep_until};
 
 use super::Exchange;
-use crate::upstream::http1::Alarm;
+use crate::upstream::carrier::Alarm;
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,9 +90,9 @@ impl Exchange<'_> {
             return;
         };
         let timeouts = &upstream.config().timeouts;
-        let due = if !self.connection.has_written() {
+        let due = if !self.carrier.has_written() {
             Some((Step::Write, timeouts.write))
-        } else if self.answer.is_whole() || !self.outgoing.is_due_an_answer() {
+        } else if self.carrier.is_answered() || !self.outgoing.is_due_an_answer() {
             None
         } else if self.ctx.has_answer() {
             Some((Step::Read, timeouts.read))
@@ -107,10 +107,11 @@ impl Exchange<'_> {
     /// # Errors
     /// Always, unless all that matters is done.
     pub(super) fn give_up(&mut self, (step, limit): (Step, Duration)) -> Result<()> {
-        if self.answer.is_whole() {
+        if self.carrier.is_answered() {
             self.outgoing.abandon();
             return Ok(());
         }
+        self.carrier.give_up();
         let (kind, key) = match step {
             Step::Write => (ErrorType::WriteTimedout, "write"),
             Step::Response => (ErrorType::ReadTimedout, "response"),

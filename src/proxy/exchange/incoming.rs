@@ -8,7 +8,8 @@ use pingora_http::ResponseHeader;
 use super::Exchange;
 use crate::proxy::filters;
 use crate::proxy::phase::{response, upstream_response};
-use crate::upstream::http1::{Event, Part, Passed};
+use crate::upstream::carrier::{Event, Part};
+use crate::upstream::http1::Passed;
 
 impl Exchange<'_> {
     /// Something has happened on the backend's connection.
@@ -20,31 +21,27 @@ impl Exchange<'_> {
             Event::Written => Ok(()),
             Event::NotWritten(error) => {
                 // It may have answered before it went away.
-                let error =
-                    Error::because(ErrorType::WriteError, "while the request is sent", error);
-                self.outgoing.error = Some(error.into_up());
+                self.outgoing.error = error;
                 self.outgoing.abandon();
                 Ok(())
             }
             // It has gone, or goes on behind its answer: either way it is not for the rest of the request.
-            Event::Read | Event::Ended | Event::NotRead(_) if self.answer.is_whole() => {
+            Event::Read | Event::Ended | Event::NotRead(_) if self.carrier.is_answered() => {
                 self.outgoing.abandon();
                 Ok(())
             }
             Event::Read => self.pass_on().await,
-            Event::Ended => match self.answer.end() {
+            Event::Ended => match self.carrier.end() {
                 Ok(Some(part)) => {
                     self.outgoing.abandon();
-                    let task = self.filter(part).await?;
-                    self.deliver(vec![task]).await
+                    let mut tasks = Vec::new();
+                    self.filter(part, &mut tasks).await?;
+                    self.deliver(tasks).await
                 }
                 Ok(None) => Ok(()),
                 Err(error) => Err(self.outgoing.error.take().unwrap_or(error)),
             },
-            Event::NotRead(error) => {
-                let error = self.answer.broken_off(error);
-                Err(self.outgoing.error.take().unwrap_or(error))
-            }
+            Event::NotRead(error) => Err(self.outgoing.error.take().unwrap_or(error)),
         }
     }
 
@@ -53,8 +50,8 @@ impl Exchange<'_> {
         let mut tasks = Vec::new();
         let mut failed = None;
         loop {
-            match self.answer.next(self.connection.unread()) {
-                Ok(Some(part)) => tasks.push(self.filter(part).await?),
+            match self.carrier.next_part() {
+                Ok(Some(part)) => self.filter(part, &mut tasks).await?,
                 Ok(None) => break,
                 Err(error) => {
                     failed = Some(error);
@@ -74,7 +71,7 @@ impl Exchange<'_> {
     }
 
     async fn deliver(&mut self, tasks: Vec<HttpTask>) -> Result<()> {
-        let is_last = self.answer.is_whole() && self.outgoing.is_over(self.connection);
+        let is_last = self.carrier.is_answered() && self.outgoing.is_over(&self.carrier);
         if is_last && !self.ctx.asks_for_tunnel {
             self.last = tasks;
             return Ok(());
@@ -97,19 +94,37 @@ impl Exchange<'_> {
         }
     }
 
-    async fn filter(&mut self, part: Part) -> Result<HttpTask> {
+    /// Shows a part to the filters, and adds what they make of it.
+    async fn filter(&mut self, part: Part, tasks: &mut Vec<HttpTask>) -> Result<()> {
         let (mut piece, is_last) = match part {
-            Part::Interim(head) => return self.filter_head(head, None, false).await,
+            Part::Interim(head) => {
+                tasks.push(self.filter_head(head, None, false).await?);
+                return Ok(());
+            }
             Part::Head {
                 head,
                 passed,
                 is_all,
-            } => return self.filter_head(head, passed, is_all).await,
+            } => {
+                tasks.push(self.filter_head(head, passed, is_all).await?);
+                return Ok(());
+            }
             Part::Body { piece, is_last } => (Some(piece), is_last),
             Part::End => (None, true),
+            Part::Trailers(trailers) => {
+                // The filters may have kept some of the body back.
+                let mut rest = None;
+                filters::response_body(&mut rest, true, self.ctx)?;
+                if rest.is_some() {
+                    tasks.push(HttpTask::Body(rest, false));
+                }
+                tasks.push(HttpTask::Trailer(Some(trailers)));
+                return Ok(());
+            }
         };
         filters::response_body(&mut piece, is_last, self.ctx)?;
-        Ok(HttpTask::Body(piece, is_last))
+        tasks.push(HttpTask::Body(piece, is_last));
+        Ok(())
     }
 
     async fn filter_head(
@@ -119,8 +134,7 @@ impl Exchange<'_> {
         is_all: bool,
     ) -> Result<HttpTask> {
         upstream_response::note(self.proxy, self.session, &mut head, self.ctx)?;
-        if self.answer.ends_with_connection() {
-            // The client's connection goes on where the backend's does not.
+        if !head.status.is_informational() && self.carrier.lacks_framing() {
             head.set_version(Version::HTTP_11);
             head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
         }

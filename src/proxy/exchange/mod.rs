@@ -1,12 +1,12 @@
-//! The exchange with a backend over HTTP/1: the request goes out, the answer comes back.
+//! The exchange with a backend: the request goes out, the answer comes back.
 //!
-//! Pingora's engine reads the request and finishes the connection to the client, and has an exchange of its own. That one serves backends
-//! that speak HTTP/2. It is not used here for what its client takes from a backend
-//! (`upstream::http1`), and for what it costs: two loops that talk over channels, a copy of each head and of each piece, and a task for each
-//! unused connection, together about as much as all the rest of a small request. So with the callback that asks whether Pingora is to go to
-//! a backend, the way of the request leads here. What happens at each step stands in `phase`, which both ways share.
+//! Pingora's engine reads the request and finishes the connection to the client, and has an exchange of its own. That one is not used, for
+//! what its clients take from a backend (`upstream::http1`, `upstream::http2`), and for what it costs: two loops that talk over channels, a
+//! copy of each head and of each piece, and a task for each unused connection, together about as much as all the rest of a small request.
+//! So with the callback that asks whether Pingora is to go to a backend, the way of the request leads here. What happens at each step
+//! stands in `phase`.
 //!
-//! One loop waits for what comes first: bytes from the backend, the next piece of the request, the client going away, or a deadline. A
+//! One loop waits for what comes first: something from the backend, the next piece of the request, the client going away, or a deadline. A
 //! backend may answer before it has read the request; the rest is then still sent, as long as it takes it.
 
 mod deadline;
@@ -15,8 +15,9 @@ mod outgoing;
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Method, Version};
+use pingora_core::protocols::Stream as Transport;
 use pingora_core::protocols::http::HttpTask;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_proxy::Session;
@@ -26,83 +27,46 @@ use super::phase::{failed_attempt, upstream_peer};
 use super::tunnel::{KEEPALIVE, Tunnel};
 use super::{Ctx, Proxy, filters, reply};
 use crate::semantics::proxy_protocol::Behalf;
-use crate::upstream::http1::{AnswerReader, Connection, Form, Keeps, Purpose, Reached};
+use crate::upstream::Upstream;
+use crate::upstream::carrier::Carrier;
+use crate::upstream::http1::{Connection, Form, Turn};
+use crate::upstream::http2::Stream;
+use crate::upstream::reach::{Purpose, Reached};
 use deadline::Deadline;
 use outgoing::Outgoing;
 
-/// Makes attempts until one has succeeded or none is left. Whether Pingora is to go on with the attempt that has begun.
+/// Makes attempts until one has succeeded or none is left.
 ///
 /// # Errors
 /// The failure of the last attempt.
-pub(super) async fn serve(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+pub(super) async fn serve(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
     loop {
         upstream_peer::pick(proxy, session, ctx).await?;
-        if !upstream_peer::is_for_exchange(ctx) {
-            ctx.is_handed_over = true;
-            return Ok(true);
-        }
         match attempt(proxy, session, ctx).await {
-            Ok(Attempt::Served) => return Ok(false),
-            Ok(Attempt::HandedOver) => return Ok(true),
             Err(error) if error.retry() => {}
-            Err(error) => return Err(error),
+            ended => return ended,
         }
     }
 }
 
-enum Attempt {
-    Served,
-    HandedOver,
-}
-
-async fn attempt(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Result<Attempt> {
-    let (Some(upstream), Some(backend), Some(began)) = (
-        ctx.upstream.clone(),
-        ctx.backend().cloned(),
-        ctx.attempt_began(),
-    ) else {
-        ctx.is_handed_over = true;
-        return Ok(Attempt::HandedOver);
+async fn attempt(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
+    let Some(upstream) = ctx.upstream.clone() else {
+        return Error::e_explain(ErrorType::InternalError, "no attempt was begun");
     };
-    let facts = ctx.connection.clone();
-    let behalf = || {
-        let facts = facts.as_ref();
-        facts.map_or(Behalf::Unknown, |facts| facts.behalf())
-    };
-    let purpose = match ctx.asks_for_tunnel {
-        true => Purpose::Tunnel(KEEPALIVE),
-        false => Purpose::Requests,
-    };
-    let reached = upstream.reach(&backend, &proxy.connector, behalf, purpose, began);
-    let (mut connection, is_reused) = match reached.await {
-        Ok(Reached::Http1 {
-            connection,
-            is_reused,
-        }) => (connection, is_reused),
-        Ok(Reached::Http2) => {
-            ctx.is_handed_over = true;
-            return Ok(Attempt::HandedOver);
-        }
-        Err(mut error) => {
-            error.as_up();
-            return Err(failed_attempt::connecting(proxy, session, ctx, error).into_up());
-        }
-    };
-    match is_reused {
-        true => ctx.connected_at_once(),
-        false => ctx.connected(proxy.clock.now()),
-    }
+    let (carrier, is_reused) = reach(proxy, session, ctx, &upstream).await?;
     let carried = {
-        let mut exchange = Exchange::new(proxy, session, ctx, &mut connection);
-        exchange.carry().await
+        let mut exchange = Exchange::new(proxy, session, ctx, carrier);
+        let carried = exchange.carry().await;
+        carried.map(|()| exchange.into_carried())
     };
     let finished = match carried {
         Ok(carried) => {
             match carried.end {
-                End::Kept(keeps) => upstream.keep(connection, keeps.limit, proxy.clock.now()),
+                End::Kept(connection, limit) => {
+                    upstream.keep(connection, limit, proxy.clock.now());
+                }
                 End::Closed => {}
-                End::Switched => {
-                    let (backend, welcome) = connection.into_parts();
+                End::Switched(backend, welcome) => {
                     ctx.tunnel = Some(Box::new(Tunnel::new(backend, welcome)));
                 }
             }
@@ -110,12 +74,52 @@ async fn attempt(proxy: &Proxy, session: &mut Session, ctx: &mut Ctx) -> Result<
         }
         Err(error) => Err(error),
     };
-    match finished {
-        Ok(()) => Ok(Attempt::Served),
-        Err(error) => Err(failed_attempt::exchanging(
-            proxy, session, ctx, error, is_reused,
-        )),
+    finished.map_err(|error| failed_attempt::exchanging(proxy, session, ctx, error, is_reused))
+}
+
+/// A way to the backend of the attempt that has begun, and whether it has carried requests before.
+///
+/// # Errors
+/// There is none; whether the request is tried again is decided.
+async fn reach(
+    proxy: &Proxy,
+    session: &Session,
+    ctx: &mut Ctx,
+    upstream: &Upstream,
+) -> Result<(Carrier, bool)> {
+    let (Some(backend), Some(began)) = (ctx.backend(), ctx.attempt_began()) else {
+        return Error::e_explain(ErrorType::InternalError, "no attempt was begun");
+    };
+    let behalf = || {
+        let facts = ctx.connection.as_ref();
+        facts.map_or(Behalf::Unknown, |facts| facts.behalf())
+    };
+    let purpose = match ctx.asks_for_tunnel {
+        true => Purpose::Tunnel(KEEPALIVE),
+        false => Purpose::Requests,
+    };
+    let reached = upstream.reach(backend, &proxy.connector, behalf, purpose, began);
+    let reached = match reached.await {
+        Ok(reached) => reached,
+        Err(mut error) => {
+            error.as_up();
+            return Err(failed_attempt::connecting(proxy, session, ctx, error).into_up());
+        }
+    };
+    let is_reused = reached.is_reused();
+    match is_reused {
+        true => ctx.connected_at_once(),
+        false => ctx.connected(proxy.clock.now()),
     }
+    let answers_head = session.req_header().method == Method::HEAD;
+    let carrier = match reached {
+        Reached::Http1 { connection, .. } => {
+            let form = form(proxy, session, ctx);
+            Carrier::Http1(Turn::new(connection, answers_head, form))
+        }
+        Reached::Http2 { seat, .. } => Carrier::Http2(Box::new(Stream::new(seat, answers_head))),
+    };
+    Ok((carrier, is_reused))
 }
 
 /// Gives the client the last of its answer.
@@ -173,11 +177,12 @@ struct Carried {
 
 /// What becomes of the backend's connection.
 enum End {
-    /// Another request can follow on it.
-    Kept(Keeps),
+    /// Another request can follow on it, for so long as the backend says.
+    Kept(Box<Connection>, Option<Duration>),
+    /// Nothing, or over HTTP/2 what it likes.
     Closed,
-    /// It is the other end of a tunnel.
-    Switched,
+    /// It is the other end of a tunnel, which has begun with this.
+    Switched(Transport, BytesMut),
 }
 
 /// One request and its answer on one connection.
@@ -185,9 +190,8 @@ struct Exchange<'a> {
     proxy: &'a Proxy,
     session: &'a mut Session,
     ctx: &'a mut Ctx,
-    connection: &'a mut Connection,
+    carrier: Carrier,
     outgoing: Outgoing,
-    answer: AnswerReader,
     deadline: Deadline,
     last: Vec<HttpTask>,
 }
@@ -197,18 +201,15 @@ impl<'a> Exchange<'a> {
         proxy: &'a Proxy,
         session: &'a mut Session,
         ctx: &'a mut Ctx,
-        connection: &'a mut Connection,
+        mut carrier: Carrier,
     ) -> Self {
-        let answers_head = session.req_header().method == Method::HEAD;
-        let form = form(proxy, session, ctx);
-        let deadline = Deadline::new(connection.take_alarm());
+        let deadline = Deadline::new(carrier.take_alarm());
         Self {
             proxy,
             session,
             ctx,
-            connection,
+            carrier,
             outgoing: Outgoing::default(),
-            answer: AnswerReader::new(answers_head, form),
             deadline,
             last: Vec::new(),
         }
@@ -218,13 +219,13 @@ impl<'a> Exchange<'a> {
     ///
     /// # Errors
     /// What ended the exchange before.
-    async fn carry(&mut self) -> Result<Carried> {
+    async fn carry(&mut self) -> Result<()> {
         // Kept here meanwhile, see `piece_of_body`.
         let limit = self.session.get_read_timeout();
         self.session.set_read_timeout(None);
         let ended = self.run(limit).await;
         self.session.set_read_timeout(limit);
-        self.connection.keep_alarm(self.deadline.take_alarm());
+        self.carrier.keep_alarm(self.deadline.take_alarm());
         match ended {
             Err(error)
                 if *error.esource() == ErrorSource::Upstream
@@ -232,24 +233,19 @@ impl<'a> Exchange<'a> {
             {
                 Err(Box::pin(self.break_off(error)).await)
             }
-            ended => Ok(Carried {
-                end: ended?,
-                last: std::mem::take(&mut self.last),
-                has_whole_request: self.outgoing.is_read,
-            }),
+            ended => ended,
         }
     }
 
     /// `limit` is how long the client has for each piece of its request's body.
-    async fn run(&mut self, limit: Option<Duration>) -> Result<End> {
+    async fn run(&mut self, limit: Option<Duration>) -> Result<()> {
         self.begin_request()?;
-        while !(self.answer.is_whole() && self.outgoing.is_over(self.connection)) {
+        while !(self.carrier.is_answered() && self.outgoing.is_over(&self.carrier)) {
             self.set_deadline();
-            let expected = self.answer.expected();
-            let reads = self.outgoing.wants_more(self.connection);
+            let reads = self.outgoing.wants_more(&self.carrier);
             tokio::select! {
                 biased;
-                event = std::future::poll_fn(|context| self.connection.poll_event(context, expected)) => {
+                event = std::future::poll_fn(|context| self.carrier.poll_event(context)) => {
                     self.take_event(event).await?;
                 }
                 piece = piece_of_body(self.session, self.outgoing.is_read, limit), if reads => {
@@ -258,15 +254,34 @@ impl<'a> Exchange<'a> {
                 limit = self.deadline.passed() => self.give_up(limit)?,
             }
         }
-        if self.session.was_upgraded() {
-            return Ok(End::Switched);
-        }
-        if !self.connection.unread().is_empty() {
+        Ok(())
+    }
+
+    /// What is left to be done when both are at their ends.
+    fn into_carried(self) -> Carried {
+        let has_whole_request = self.outgoing.is_read;
+        let is_switched = self.session.was_upgraded();
+        let was_sent = self.outgoing.was_sent();
+        let has_more = !is_switched && self.carrier.has_more();
+        if has_more {
             self.tell_of_more();
-            return Ok(End::Closed);
         }
-        let keeps = self.answer.keeps().filter(|_| self.outgoing.was_sent());
-        Ok(keeps.map_or(End::Closed, End::Kept))
+        let end = match self.carrier {
+            Carrier::Http1(turn) if is_switched => {
+                let (backend, welcome) = turn.into_connection().into_parts();
+                End::Switched(backend, welcome)
+            }
+            Carrier::Http1(turn) if was_sent && !has_more => match turn.keeps() {
+                Some(keeps) => End::Kept(turn.into_connection(), keeps.limit),
+                None => End::Closed,
+            },
+            _ => End::Closed,
+        };
+        Carried {
+            end,
+            last: self.last,
+            has_whole_request,
+        }
     }
 
     fn tell_of_more(&self) {

@@ -4,14 +4,14 @@ use bytes::Bytes;
 use pingora_core::{Error, ErrorType, Result};
 
 use super::Exchange;
+use crate::proxy::filters;
 use crate::proxy::phase::upstream_request;
-use crate::proxy::{filters, stall};
-use crate::upstream::http1::{Connection, RequestBody};
+use crate::upstream::carrier::Carrier;
+use crate::upstream::http1::RequestBody;
 
 /// How much of the request is out.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    body: Option<RequestBody>,
     /// The last of it has come from the client.
     pub(super) is_read: bool,
     /// The backend takes no more of it.
@@ -22,8 +22,8 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     /// Whether there is nothing more to be done.
-    pub(super) fn is_over(&self, connection: &Connection) -> bool {
-        self.is_abandoned || (self.is_read && connection.has_written())
+    pub(super) fn is_over(&self, carrier: &Carrier) -> bool {
+        self.is_abandoned || (self.is_read && carrier.has_written())
     }
 
     /// Whether all of it was sent.
@@ -37,8 +37,8 @@ impl Outgoing {
     }
 
     /// Whether the client is read from: for the next piece, when the last one is out, or to see whether it is still there.
-    pub(super) fn wants_more(&self, connection: &Connection) -> bool {
-        self.is_read || (!self.is_abandoned && connection.has_written())
+    pub(super) fn wants_more(&self, carrier: &Carrier) -> bool {
+        self.is_read || (!self.is_abandoned && carrier.has_written())
     }
 
     /// The backend takes no more.
@@ -52,12 +52,7 @@ impl Exchange<'_> {
     pub(super) fn begin_request(&mut self) -> Result<()> {
         let is_empty = self.session.as_mut().is_body_empty();
         filters::begin_attempt(self.ctx)?;
-        let lines = upstream_request::lines(self.session, self.ctx, !is_empty);
-        let lines = lines.ok_or_else(|| internal("nobody knows whose request it is"))?;
-        self.outgoing.body = Some(RequestBody::of(&lines)?);
-        let wire = lines.to_wire(self.session.req_header());
-        let wire = wire.ok_or_else(|| internal("a target that is none cannot be sent"))?;
-        self.connection.write_head(wire);
+        self.send_head(is_empty)?;
         self.session.as_mut().enable_retry_buffering();
         self.outgoing.is_read = self.session.as_mut().is_body_done();
         let kept = self.session.as_ref().get_retry_buffer();
@@ -65,6 +60,25 @@ impl Exchange<'_> {
             self.send(kept, self.outgoing.is_read)?;
         }
         Ok(())
+    }
+
+    fn send_head(&mut self, is_empty: bool) -> Result<()> {
+        let head = self.session.req_header();
+        match &mut self.carrier {
+            Carrier::Http1(turn) => {
+                let lines = upstream_request::lines(self.session, self.ctx, !is_empty);
+                let lines = lines.ok_or_else(|| internal("nobody knows whose request it is"))?;
+                let body = RequestBody::of(&lines)?;
+                let wire = lines.to_wire(head);
+                let wire = wire.ok_or_else(|| internal("a target that is none cannot be sent"))?;
+                turn.begin(wire, body);
+                Ok(())
+            }
+            Carrier::Http2(stream) => {
+                let request = upstream_request::http2(self.session, self.ctx)?;
+                stream.begin(request, is_empty)
+            }
+        }
     }
 
     /// The client has sent a piece of the body, or the end of it.
@@ -78,16 +92,11 @@ impl Exchange<'_> {
     }
 
     fn send(&mut self, piece: Option<Bytes>, is_last: bool) -> Result<()> {
-        if is_last {
-            stall::request_is_whole(self.ctx);
-        }
         filters::request_body(piece.as_ref(), is_last, self.ctx)?;
-        match &mut self.outgoing.body {
-            Some(body) if !self.outgoing.is_abandoned => {
-                body.write(self.connection, piece, is_last)
-            }
-            _ => Ok(()),
+        if self.outgoing.is_abandoned {
+            return Ok(());
         }
+        self.carrier.write_body(piece, is_last)
     }
 }
 

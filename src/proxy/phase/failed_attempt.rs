@@ -5,9 +5,9 @@
 use pingora_core::{Error, ErrorType};
 use pingora_proxy::Session;
 
-use crate::config::Trigger;
+use crate::config::{BackendProtocol, Trigger};
 use crate::proxy::failure::{self, Failure, Fault};
-use crate::proxy::{Ctx, Proxy, reply, stall};
+use crate::proxy::{Ctx, Proxy, reply};
 use crate::upstream::Upstream;
 use crate::upstream::retry::{Decision, Failed, Why};
 
@@ -42,15 +42,7 @@ pub(in crate::proxy) fn exchanging(
         // Decided when the status came.
         return error;
     }
-    let failure = match stall::failure(ctx) {
-        Some((failure, stalled)) => {
-            error = stalled;
-            failure
-        }
-        None => Failure::of_exchange(&error, ctx.has_answer()),
-    };
-    let failure = failure.of_silence(ctx.request_is_whole);
-    stall::end(ctx);
+    let failure = Failure::of_exchange(&error, ctx.has_answer());
     // Pingora panics on an error that is left undecided.
     error.retry.decide_reuse(client_reused);
     if failure.row().fault != Fault::Backend {
@@ -58,8 +50,9 @@ pub(in crate::proxy) fn exchanging(
         error.set_retry(false);
         return error;
     }
-    let is_stale =
-        client_reused && (failure == Failure::ConnectionReset || failure::is_farewell(&error));
+    let is_stale = client_reused
+        && (failure == Failure::ConnectionReset || failure::is_farewell(&error))
+        || goes_on_over_http1(ctx, &error);
     if is_stale {
         ctx.abandon_attempt(failure, proxy.clock.now());
     } else {
@@ -71,12 +64,25 @@ pub(in crate::proxy) fn exchanging(
     error
 }
 
+/// Whether the backend is only to be spoken to in another way, which is its own choice (`protocol: auto`).
+fn goes_on_over_http1(ctx: &Ctx, error: &Error) -> bool {
+    let attempt = ctx.upstream.as_ref().zip(ctx.backend());
+    let Some((upstream, backend)) = attempt.filter(|_| failure::is_for_http1(error)) else {
+        return false;
+    };
+    if upstream.config().protocol != BackendProtocol::Auto {
+        return false;
+    }
+    backend.note_wants_http1();
+    true
+}
+
 /// What the failure is to `retry.on`. A backend that has refused a stream did nothing with it, as if there had been no connection; but it
 /// may have been sent more of the body than is kept.
 fn trigger(session: &Session, failure: Failure) -> Option<Trigger> {
     let body_is_gone = session.as_ref().retry_buffer_truncated();
     let trigger = failure.row().trigger;
-    trigger.filter(|_| failure != Failure::StreamRefused || !body_is_gone)
+    trigger.filter(|trigger| *trigger != Trigger::Connect || !body_is_gone)
 }
 
 /// The backend has answered with `status`.
@@ -105,7 +111,6 @@ pub(in crate::proxy) fn answering(
     let mut error = Error::new_up(ErrorType::HTTPStatus(status));
     error.set_retry(true);
     ctx.pass_over(Failure::UnwantedStatus, proxy.clock.now());
-    stall::end(ctx);
     log_attempt(ctx, Failure::UnwantedStatus, &error, decision);
     Err(error)
 }

@@ -4,7 +4,7 @@ use pingora_core::Error;
 use pingora_proxy::Session;
 
 use crate::proxy::failure::{self, Failure, Fault};
-use crate::proxy::{Ctx, Proxy, record, reply, stall};
+use crate::proxy::{Ctx, Proxy, record, reply};
 use crate::upstream::Refusal;
 
 /// Reports the request.
@@ -17,7 +17,6 @@ pub(in crate::proxy) fn report(
     let now = proxy.clock.now();
     let answered = reply::begun(session).is_some();
     ctx.end_attempt(now);
-    stall::end(ctx);
     if let Some(error) = error {
         ctx.failure
             .get_or_insert_with(|| Failure::of_exchange(error, answered));

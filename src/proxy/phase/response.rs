@@ -1,11 +1,10 @@
 //! The answer as the client will get it.
 
-use http::{HeaderName, Method, StatusCode, Version, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
-use crate::decision::headers::remove_in_order;
 use crate::proxy::{Ctx, Proxy, connection, filters};
 use crate::semantics::hop_by_hop;
 use crate::upstream::http1::Passed;
@@ -111,6 +110,37 @@ async fn filter(
 fn keep_on_backend(response: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
     if let Some(cookie) = ctx.cookie() {
         response.append_header("Set-Cookie", cookie.clone())?;
+    }
+    Ok(())
+}
+
+/// Removes `names`, and keeps the order of the others: a header map fills the gap of a removed one with its last.
+fn remove_in_order(response: &mut ResponseHeader, names: &[HeaderName]) -> Result<()> {
+    // A head that came over HTTP/2 has no spelling of its own.
+    let lines: Vec<(String, HeaderValue)> = if response.has_case() {
+        let lines = response.case_header_iter();
+        let written = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        lines
+            .map(|(name, value)| (written(name.as_slice()), value.clone()))
+            .collect()
+    } else {
+        let lines = response.headers.iter();
+        lines
+            .map(|(name, value)| (name.to_string(), value.clone()))
+            .collect()
+    };
+    for name in response.headers.keys().cloned().collect::<Vec<_>>() {
+        response.remove_header(&name);
+    }
+    let is_removed = |written: &str| {
+        names
+            .iter()
+            .any(|name| written.eq_ignore_ascii_case(name.as_str()))
+    };
+    for (written, value) in lines {
+        if !is_removed(&written) {
+            response.append_header(written, value)?;
+        }
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use socket2::{SockRef, TcpKeepalive};
 
 use crate::proxy::failure::Failure;
 use crate::proxy::tunnel::{Broken, KEEPALIVE};
-use crate::proxy::{Ctx, Proxy, stall};
+use crate::proxy::{Ctx, Proxy};
 
 /// Carries what both sides say until both have ended; what broke off, if anything did.
 pub(in crate::proxy) async fn carry(
@@ -25,7 +25,6 @@ pub(in crate::proxy) async fn carry(
         return None;
     }
     let connection = ctx.connection.clone()?;
-    stall::end(ctx);
     keep_alive(session, ctx);
     let tunnel = connection
         .tunnel

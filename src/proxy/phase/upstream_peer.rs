@@ -1,7 +1,6 @@
 //! Once for each attempt: which backend gets it, and the wait for one where all are full.
 
 use futures::FutureExt;
-use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
 use std::panic::AssertUnwindSafe;
@@ -10,34 +9,9 @@ use crate::config::{BackendProtocol, text_of_panic};
 use crate::decision;
 use crate::proxy::departure::Departure;
 use crate::proxy::failure::Failure;
-use crate::proxy::{Ctx, Proxy, record, stall};
+use crate::proxy::{Ctx, Proxy, record};
 use crate::semantics::hop_by_hop;
-use crate::semantics::proxy_protocol::Behalf;
 use crate::upstream::{Admission, Applicant, InFlight, Upstream};
-
-/// The peer of the next attempt that Pingora makes.
-///
-/// # Errors
-/// As those of [`pick`].
-pub(in crate::proxy) async fn choose(
-    proxy: &Proxy,
-    session: &mut Session,
-    ctx: &mut Ctx,
-) -> Result<Box<HttpPeer>> {
-    if !std::mem::take(&mut ctx.is_handed_over) {
-        pick(proxy, session, ctx).await?;
-    }
-    let (Some(upstream), Some(backend)) = (&ctx.upstream, ctx.backend()) else {
-        return Error::e_explain(ErrorType::InternalError, "no attempt was begun");
-    };
-    let behalf = || {
-        let connection = ctx.connection.as_ref();
-        connection.map_or(Behalf::Unknown, |facts| facts.behalf())
-    };
-    let mut peer = upstream.peer(backend, behalf);
-    peer.options.read_timeout = stall::longest_wait(session, ctx);
-    Ok(peer)
-}
 
 /// Begins the next attempt, with a backend for it.
 ///
@@ -144,12 +118,6 @@ async fn wait(
         () = departure.seen() => Err(Failure::ClientGone),
         waited = upstream.wait(applicant) => waited.map_err(Failure::from),
     }
-}
-
-/// Whether the attempt that has begun is made here (`proxy::exchange`), and not by Pingora.
-pub(in crate::proxy) fn is_for_exchange(ctx: &Ctx) -> bool {
-    let attempt = ctx.upstream.as_ref().zip(ctx.backend());
-    attempt.is_some_and(|(upstream, backend)| ctx.asks_for_tunnel || upstream.speaks_http1(backend))
 }
 
 /// Whether the backend may switch the connection to another protocol; not over HTTP/2, where connections are not switched.

@@ -1,16 +1,15 @@
 //! The request as the backend will get it.
 
-use http::{Version, header};
+use http::uri::Scheme;
+use http::{Request, header};
 use pingora_core::{Error, ErrorType, Result};
-use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
-use crate::config::BackendProtocol;
 use crate::decision::{self, Lines, Outgoing};
-use crate::proxy::{Ctx, filters};
+use crate::proxy::Ctx;
 use crate::semantics::forwarded::Facts;
 
-/// The header lines for the current attempt's backend, over HTTP/1; none where what is to be told of the client is not known.
+/// The header lines for the current attempt's backend; none where what is to be told of the client is not known.
 pub(in crate::proxy) fn lines<'a>(
     session: &'a Session,
     ctx: &'a Ctx,
@@ -26,41 +25,25 @@ pub(in crate::proxy) fn lines<'a>(
     ))
 }
 
-/// Prepares the head that Pingora has made for the current attempt's backend.
+/// The same request over HTTP/2.
 ///
 /// # Errors
-/// The backend does not speak HTTP/2, which it was to speak; or a filter panicked.
-pub(in crate::proxy) fn prepare(
-    session: &Session,
-    request: &mut RequestHeader,
-    ctx: &mut Ctx,
-) -> Result<()> {
-    filters::begin_attempt(ctx)?;
-    let is_http2 = request.version == Version::HTTP_2;
-    let asked = ctx.upstream.as_ref();
-    let asked = asked.map(|upstream| upstream.config().protocol);
-    if asked == Some(BackendProtocol::Http2) && !is_http2 {
-        let what = "the handshake of TLS did not come to HTTP/2 (ALPN)";
-        return Err(Error::explain(ErrorType::HandshakeError, what).into_up());
-    }
-    if let Some(backend) = ctx.backend() {
-        backend.choose_http2(is_http2);
-    }
-    let Some(outgoing) = outgoing(session, ctx) else {
-        return Ok(());
-    };
-    // Pingora lets some pass that do not ask for a WebSocket as they should.
-    request.remove_header(&header::UPGRADE);
-    request.remove_header(&header::CONNECTION);
-    decision::prepare(request, &outgoing)?;
-    // Pingora has taken it out, since on HTTP/1 no trailers cross; gRPC servers ask for it.
-    if is_http2 && outgoing.sent.version == Version::HTTP_2 {
-        let takes_trailers = outgoing.sent.headers.get(header::TE);
-        if let Some(te) = takes_trailers {
-            request.insert_header(header::TE, te)?;
-        }
-    }
-    Ok(())
+/// Its target or its `Host` cannot be one there.
+pub(in crate::proxy) fn http2(session: &Session, ctx: &Ctx) -> Result<Request<()>> {
+    let lines = lines(session, ctx, false);
+    let lines = lines.ok_or_else(|| {
+        let what = "nobody knows whose request it is";
+        Error::explain(ErrorType::InternalError, what).into_in()
+    })?;
+    let upstream = ctx.upstream.as_ref();
+    let is_tls = upstream.is_some_and(|upstream| upstream.config().tls.is_some());
+    let scheme = if is_tls { Scheme::HTTPS } else { Scheme::HTTP };
+    let fallback = ctx.backend().and_then(|backend| backend.host());
+    let request = lines.to_http2(session.req_header(), scheme, fallback);
+    request.ok_or_else(|| {
+        let what = "its target or its host cannot be sent over HTTP/2";
+        Error::explain(ErrorType::InvalidHTTPHeader, what).into_down()
+    })
 }
 
 fn outgoing<'a>(session: &'a Session, ctx: &'a Ctx) -> Option<Outgoing<'a>> {

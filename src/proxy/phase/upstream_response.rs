@@ -1,28 +1,16 @@
 //! The head of a backend's answer has come.
 
-use http::{StatusCode, Version, header};
+use http::{StatusCode, header};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::failed_attempt;
-use crate::proxy::{Ctx, Proxy, stall};
-use crate::semantics::answer::MOST_HEAD;
-use crate::semantics::{framing, hop_by_hop};
+use crate::proxy::{Ctx, Proxy};
+use crate::semantics::hop_by_hop;
 
 /// Interim answers that one request may have. Nobody has a use for as many; a backend that goes on with them would never be done.
 const MOST_INTERIM: u8 = 100;
-
-/// Checks what Pingora has read. The reader of `upstream::http1` has checked what it gives out.
-///
-/// # Errors
-/// It can be read in two ways, or is too large.
-pub(in crate::proxy) fn check(response: &ResponseHeader) -> Result<()> {
-    match unclear(response) {
-        Some(why) => Err(unusable(why)),
-        None => Ok(()),
-    }
-}
 
 /// Notes when and with what the backend answered.
 ///
@@ -52,7 +40,6 @@ pub(in crate::proxy) fn note(
     }
     ctx.answered(status, proxy.clock.now());
     failed_attempt::answering(proxy, session, ctx, status)?;
-    stall::answer_goes_on(ctx);
     let filters_read = ctx.chain(&ctx.snapshot).reads_upstream_headers();
     if filters_read || proxy.access_log.reads_upstream_headers() {
         ctx.upstream_headers = Some(Box::new(response.headers.clone()));
@@ -74,32 +61,4 @@ fn unasked(ctx: &Ctx, response: &ResponseHeader) -> Option<&'static str> {
     }
     let is_other = !hop_by_hop::is_websocket_or_nothing(&response.headers);
     is_other.then_some("it switches to a protocol that it was not asked for")
-}
-
-/// Why an answer that Pingora takes must not reach the client.
-fn unclear(response: &ResponseHeader) -> Option<&'static str> {
-    if response.version == Version::HTTP_2 && length(response) > MOST_HEAD {
-        return Some("its head is too large");
-    }
-    let codings = response.headers.get_all(header::TRANSFER_ENCODING);
-    if !framing::is_plain_or_chunked(codings.iter().map(|coding| coding.as_bytes())) {
-        return Some("its transfer coding is not chunked");
-    }
-    if response.version == Version::HTTP_10
-        && response.headers.contains_key(header::TRANSFER_ENCODING)
-    {
-        return Some("it has a transfer coding, which HTTP/1.0 does not know");
-    }
-    let lengths = response.headers.get_all(header::CONTENT_LENGTH);
-    if !framing::is_one_length(lengths.iter().map(|length| length.as_bytes())) {
-        return Some("its length can be read in two ways");
-    }
-    None
-}
-
-fn length(response: &ResponseHeader) -> usize {
-    let fields = response.headers.iter();
-    fields
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum()
 }

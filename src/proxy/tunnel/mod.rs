@@ -19,7 +19,7 @@ use bytes::BytesMut;
 use pingora_core::protocols::Stream;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::upstream::http1::Keepalive;
+use crate::upstream::reach::Keepalive;
 use way::{Stopped, Way};
 
 /// How a side that says nothing is asked whether it is still there.

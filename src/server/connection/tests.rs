@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::config;
-use crate::proxy::connection::{ListenerSettings, Stall};
+use crate::proxy::connection::ListenerSettings;
 
 impl Socket for DuplexStream {
     fn abort_on_drop(&self) -> io::Result<()> {
@@ -41,7 +41,6 @@ fn connection<S: Socket>(socket: S) -> Connection<S> {
         peer: nobody.into(),
         tls: None,
         descriptor: Connection::<S>::descriptor,
-        stall: Stall::default(),
         must_abort: AtomicBool::new(false),
         tunnel: OnceLock::new(),
         bytes_read: AtomicU64::new(0),

@@ -139,24 +139,11 @@ impl Stream {
         Ok(Some(piece))
     }
 
-    /// As [`Self::read`]; once nothing is to come any more, waits for the client to give up. Ends as well when the backend has let its
-    /// deadline pass: this is what Pingora does while it waits for a backend.
+    /// As [`Self::read`]; once nothing is to come any more, waits for the client to give up.
     pub(super) async fn read_or_wait(
         &mut self,
         nothing_is_expected: bool,
     ) -> Result<Option<Bytes>> {
-        let facts = Arc::clone(&self.facts);
-        tokio::select! {
-            biased;
-            () = facts.stall.passes() => {
-                let what = "the backend let its deadline pass";
-                Err(Error::explain(ErrorType::ReadTimedout, what).into_down())
-            }
-            read = self.read_or_departure(nothing_is_expected) => read,
-        }
-    }
-
-    async fn read_or_departure(&mut self, nothing_is_expected: bool) -> Result<Option<Bytes>> {
         if !nothing_is_expected && !self.body_is_done() {
             return self.read().await;
         }

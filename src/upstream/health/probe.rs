@@ -127,19 +127,8 @@ fn peer(template: &HttpPeer, check: &config::HealthCheck) -> HttpPeer {
     if let (Some(port), PingoraAddress::Inet(address)) = (check.port, &mut peer._address) {
         address.set_port(port);
     }
-    // Whatever pool it may ever meet: its connections are not those of requests.
-    peer.group_key = !peer.group_key;
-    let options = &mut peer.options;
-    // One limit for all of it is set around the check.
-    options.connection_timeout = None;
-    options.total_connection_timeout = None;
-    options.read_timeout = None;
-    options.write_timeout = None;
-    // Else Pingora would keep the connection for others, and nobody would ever take it out again.
-    options.max_h2_streams = 1;
-    options.h2_ping_interval = None;
     if let config::Probe::Grpc(_) = check.probe {
-        options.alpn = ALPN::H2;
+        peer.options.alpn = ALPN::H2;
     }
     peer
 }
@@ -170,11 +159,7 @@ mod tests {
             true,
             "app.internal".to_owned(),
         );
-        template.group_key = 7;
         template.options.verify_hostname = false;
-        template.options.max_h2_streams = 100;
-        template.options.h2_ping_interval = Some(Duration::from_secs(1));
-        template.options.read_timeout = Some(Duration::from_millis(1));
         template.options.alpn = ALPN::H2H1;
         template
     }
@@ -198,16 +183,6 @@ mod tests {
         assert_eq!(peer.sni, "app.internal");
         assert!(!peer.options.verify_hostname);
         assert_eq!(peer.options.alpn, ALPN::H2H1);
-    }
-
-    #[test]
-    fn a_check_has_its_own_time_limit_and_its_connection_is_neither_shared_nor_kept() {
-        let (template, check) = (template(), check(config::Probe::Tcp, None));
-        let peer = peer(&template, &check);
-        assert_eq!(peer.options.read_timeout, None);
-        assert_eq!(peer.options.max_h2_streams, 1);
-        assert_eq!(peer.options.h2_ping_interval, None);
-        assert_ne!(peer.group_key, template.group_key);
     }
 
     #[test]

@@ -9,41 +9,16 @@ mod passed;
 use std::io;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use pingora_core::{Error, ErrorType, Result};
-use pingora_http::ResponseHeader;
 
 use self::head::{malformed, parse};
 pub use self::passed::Passed;
+use super::super::carrier::Part;
 use crate::semantics::answer::{self, AnswerBody, MOST_HEAD, Malformed};
 
 /// What chunks that cannot be read are called; Pingora has the same name for them.
 const INVALID_CHUNK: ErrorType = ErrorType::new("InvalidChunk");
-
-/// A part of an answer, in the order in which they come.
-#[derive(Debug)]
-pub enum Part {
-    /// The head of an interim answer (RFC 9110 §15.2); another follows.
-    Interim(Box<ResponseHeader>),
-    /// The head of the answer.
-    Head {
-        /// The head.
-        head: Box<ResponseHeader>,
-        /// The lines that it is without, where they were not read.
-        passed: Option<Passed>,
-        /// Whether the answer has no body.
-        is_all: bool,
-    },
-    /// A piece of its body.
-    Body {
-        /// The piece.
-        piece: Bytes,
-        /// Whether it is known to be the last one.
-        is_last: bool,
-    },
-    /// The end of a body of which no piece was the last one.
-    End,
-}
 
 /// How much of an answer's head is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use pingora_core::protocols::Stream;
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::time::Sleep;
 
 use super::super::address::Address;
+use super::super::carrier::Alarm;
 
 /// At least so much is read at a time, …
 const LEAST_READ: usize = 4 * 1024;
@@ -32,12 +32,9 @@ pub struct Connection {
     outgoing: Outgoing,
     /// What is written may still wait in TLS.
     is_unflushed: bool,
-    /// For whoever waits for the backend; see [`Alarm`].
+    /// For whoever waits for the backend.
     alarm: Option<Alarm>,
 }
-
-/// A timer that goes from one request to the next with the connection. It may go off early, since nobody sets it back.
-pub type Alarm = Pin<Box<Sleep>>;
 
 /// What is to be written, in this order.
 #[derive(Debug, Default)]
@@ -63,7 +60,7 @@ pub enum Event {
 }
 
 impl Connection {
-    pub(super) fn new(
+    pub(in crate::upstream) fn new(
         stream: Stream,
         address: Address,
         name: String,
@@ -95,6 +92,11 @@ impl Connection {
     /// What was read and not taken yet.
     pub fn unread(&mut self) -> &mut BytesMut {
         &mut self.unread
+    }
+
+    /// Whether something was read and not taken yet.
+    pub(super) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
     }
 
     /// Whether all that was to be written is.

@@ -52,7 +52,7 @@ impl Idle {
 
     /// A connection to `backend` that began with `introduction`, if a good one waits. What is at one address may have had another name, to
     /// which the certificate was held then.
-    pub(super) fn take(
+    pub(in crate::upstream) fn take(
         &self,
         backend: &Backend,
         introduction: &[u8],
@@ -70,7 +70,7 @@ impl Idle {
     }
 
     /// Keeps a connection until then; where there are enough, in the place of the oldest.
-    pub(super) fn put(&self, mut connection: Box<Connection>, until: Instant) {
+    pub(in crate::upstream) fn put(&self, mut connection: Box<Connection>, until: Instant) {
         connection.rest();
         let kept = Kept { connection, until };
         let mut waiting = self.0.waiting();

@@ -28,6 +28,9 @@ pub enum RequestBody {
 }
 
 impl RequestBody {
+    /// That of a request without one.
+    pub const NONE: Self = Self::Length(0);
+
     /// That of a request whose head has these lines.
     ///
     /// # Errors
@@ -37,7 +40,7 @@ impl RequestBody {
             return Ok(Self::Chunked);
         }
         let Some(length) = lines.values(&header::CONTENT_LENGTH).next() else {
-            return Ok(Self::Length(0));
+            return Ok(Self::NONE);
         };
         let length = length.to_str().ok().and_then(|text| text.parse().ok());
         length.map(Self::Length).ok_or_else(|| {

@@ -53,35 +53,6 @@ fn the_name_that_is_asked_for_is_the_backend_s_own_unless_another_is_configured(
     assert_eq!((other.tls(), other.sni()), (true, "other.test"));
 }
 
-/// Seen failing with each of these left out of the hash.
-#[test]
-fn connections_are_not_shared_between_different_settings_of_tls() {
-    let (one, other) = (identity(), identity());
-    let all = [
-        peer("tls: off", ""),
-        peer("tls: {}", ""),
-        peer("tls: { server_name: other.test }", ""),
-        peer("tls: { verify: false }", ""),
-        peer("tls: { ca: a.pem }", &one),
-        peer("tls: { ca: a.pem }", &other),
-        peer("tls: { client_cert: a.pem, client_key: a.pem }", &one),
-        peer("tls: { client_cert: a.pem, client_key: a.pem }", &other),
-    ];
-    let mut keys: Vec<_> = all.iter().map(Peer::reuse_hash).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    assert_eq!(keys.len(), all.len());
-    let same = || peer("tls: { ca: a.pem }", &one).reuse_hash();
-    assert_eq!(same(), same());
-}
-
-#[test]
-fn connecting_is_limited_as_a_whole() {
-    let peer = peer("tls: {}, timeouts: { connect: 3s }", "");
-    let limit = std::time::Duration::from_secs(3);
-    assert_eq!(peer.total_connection_timeout(), Some(limit));
-}
-
 const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 proptest! {

@@ -103,6 +103,64 @@ fn with_auto_the_handshake_of_tls_decides() {
     );
 }
 
+/// As IIS does for a client that wants to log in with NTLM.
+#[test]
+fn with_auto_a_backend_may_ask_for_http1_after_all() {
+    let authority = Authority::new("our authority");
+    let mut server = authority.issue(&["a.test"]).server();
+    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let backend = Http2Backend::start_tls(server, |mut incoming| async move {
+        incoming.response.send_reset(Reason::HTTP_1_1_REQUIRED);
+    });
+    let keys = "tls: { server_name: a.test, ca: ca.pem }\n    protocol: auto";
+    let proxy = Proxy::start_with(&upstream_of(&[backend.address()], keys), |command| {
+        let folder = command.get_current_dir().unwrap();
+        std::fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
+    });
+    for _ in 0..3 {
+        assert_eq!(get(proxy.address(), "/").text(), "over HTTP/1");
+    }
+    // It was asked over HTTP/2 once.
+    assert_eq!(backend.heads().len(), 1);
+}
+
+/// `:authority` cannot be left out by a proxy that knows no better (RFC 9113 §8.3.1); it is what nginx says then.
+#[test]
+fn a_client_that_names_no_host_gets_to_a_backend_over_http2() {
+    let backend = echoing();
+    let proxy = Proxy::start(&upstream_of(&[backend.address()], HTTP2));
+    let mut client = Client::connect(proxy.address());
+    let answer = client.ask("GET /a HTTP/1.0\r\n\r\n");
+    assert_eq!((answer.status, answer.text().as_str()), (200, "/a"));
+    let head = &backend.heads()[0];
+    assert_eq!(
+        head.uri().to_string(),
+        format!("http://{}/a", backend.address())
+    );
+}
+
+#[test]
+fn interim_answers_of_a_backend_over_http2_reach_the_client() {
+    let backend = Http2Backend::start(|mut incoming| async move {
+        let mut hints = http::Response::new(());
+        *hints.status_mut() = http::StatusCode::EARLY_HINTS;
+        hints
+            .headers_mut()
+            .insert("link", "</a.css>".parse().unwrap());
+        incoming.response.send_informational(hints).unwrap();
+        incoming.answer("late");
+    });
+    let proxy = Proxy::start(&upstream_of(&[backend.address()], HTTP2));
+    let mut client = Client::connect(proxy.address());
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    let hints = client.answer_without_body();
+    assert_eq!(
+        (hints.status, hints.header("link")),
+        (103, Some("</a.css>"))
+    );
+    assert_eq!(client.answer().text(), "late");
+}
+
 #[test]
 fn a_backend_that_does_not_speak_http2_is_answered_for_with_502() {
     let authority = Authority::new("our authority");

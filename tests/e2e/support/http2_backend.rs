@@ -11,7 +11,7 @@ use h2::server::{Builder, SendResponse};
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Runtime};
 use tokio_rustls::TlsAcceptor;
@@ -50,7 +50,7 @@ impl Http2Backend {
         Self::with(None, usize::MAX, script)
     }
 
-    /// Over TLS.
+    /// Over TLS. Whoever asks for HTTP/1 there is answered "over HTTP/1", and not again on that connection.
     pub(crate) fn start_tls<F>(
         config: ServerConfig,
         script: impl Fn(Incoming) -> F + Send + Sync + 'static,
@@ -99,8 +99,12 @@ impl Http2Backend {
                     match acceptor {
                         None => serve(socket, shared).await,
                         Some(acceptor) => {
-                            if let Ok(stream) = acceptor.accept(socket).await {
-                                serve(stream, shared).await;
+                            let Ok(mut stream) = acceptor.accept(socket).await else {
+                                return;
+                            };
+                            match stream.get_ref().1.alpn_protocol() {
+                                Some(b"http/1.1") => answer_http1(&mut stream).await,
+                                _ => serve(stream, shared).await,
                             }
                         }
                     }
@@ -127,6 +131,19 @@ impl Http2Backend {
     pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
     }
+}
+
+async fn answer_http1<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut S) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        if socket.read_buf(&mut head).await.is_ok_and(|read| read > 0) {
+            continue;
+        }
+        return;
+    }
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\nover HTTP/1";
+    let _ = socket.write_all(answer).await;
+    let _ = socket.shutdown().await;
 }
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(socket: S, shared: Arc<Shared>) {

@@ -54,7 +54,7 @@ fn tell(told: &mut Told, part: Part) {
             told.headers = lines.collect();
         }
         Part::Body { piece, .. } => told.body.extend(piece),
-        Part::End => {}
+        Part::Trailers(_) | Part::End => {}
     }
 }
 
