@@ -11,6 +11,10 @@
 //! A [`ManualClock`] does not move tokio's timers: a task that sleeps is tested on tokio's own
 //! paused clock.
 
+mod alarm;
+
+pub use alarm::Alarm;
+
 use std::fmt::Debug;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};

@@ -4,6 +4,7 @@
 //! time between two requests; here a head has a total deadline and a size limit, and an idle connection has an end. Between two requests
 //! the connection holds neither a buffer nor a request's future: that is what makes it cheap to keep.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use pingora_core::server::ShutdownWatch;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::clock::Alarm;
 use crate::proxy::HttpProxy;
 use crate::proxy::turned_away::{Asked, Reason, Sent};
 use crate::semantics::{framing, head, request_line};
@@ -30,14 +32,18 @@ const KEEPALIVE: u64 = 60;
 pub(crate) async fn serve<S: Socket>(
     proxy: Arc<HttpProxy>,
     mut connection: Box<Connection<S>>,
-    mut shutdown: ShutdownWatch,
+    shutdown: ShutdownWatch,
 ) {
     let mut requests: u32 = 0;
+    let mut idle = Alarm::default();
+    // One wait for all requests: to begin one takes a lock.
+    let mut told = shutdown.clone();
+    let mut leaving = pin!(begins(&mut told));
     loop {
         let begun = tokio::select! {
             biased;
-            begun = begin_head(&mut connection) => begun,
-            () = begins(&mut shutdown) => false,
+            begun = begin_head(&mut connection, &mut idle) => begun,
+            () = &mut leaving => false,
         };
         if !begun {
             return;
@@ -81,10 +87,16 @@ enum Head {
 }
 
 /// Waits for the first bytes of a head. False: the client went away, or was silent for too long.
-async fn begin_head<S: Socket>(connection: &mut Connection<S>) -> bool {
-    let limit = connection.facts().settings.timeouts.idle;
-    !connection.unread().is_empty()
-        || matches!(timeout(limit, connection.read_more()).await, Ok(Ok(true)))
+async fn begin_head<S: Socket>(connection: &mut Connection<S>, idle: &mut Alarm) -> bool {
+    if !connection.unread().is_empty() {
+        return true;
+    }
+    let until = Instant::now() + connection.facts().settings.timeouts.idle;
+    tokio::select! {
+        biased;
+        read = connection.read_more() => matches!(read, Ok(true)),
+        () = idle.at(until) => false,
+    }
 }
 
 /// Reads a head that has begun: whoever is sending one is not left in the middle of it.

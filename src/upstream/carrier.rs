@@ -3,20 +3,16 @@
 //! Whoever makes an exchange waits for its next [`Event`] and takes the [`Part`]s that have come. How a message lies on the wire stands in
 //! `http1` and `http2`.
 
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use pingora_core::{Error, Result};
 use pingora_http::ResponseHeader;
-use tokio::time::Sleep;
 
 use super::http1::{Passed, Turn};
 use super::http2::Stream;
-
-/// A timer that goes from one request to the next with the connection. It may go off early, since nobody sets it back.
-pub type Alarm = Pin<Box<Sleep>>;
+use crate::clock::Alarm;
 
 /// The way to the backend and back.
 #[derive(Debug)]
@@ -154,7 +150,7 @@ impl Carrier {
     }
 
     /// The alarm of whoever has waited before.
-    pub fn take_alarm(&mut self) -> Option<Alarm> {
+    pub fn take_alarm(&mut self) -> Alarm {
         match self {
             Self::Http1(turn) => turn.connection().take_alarm(),
             Self::Http2(stream) => stream.seat().take_alarm(),
@@ -162,7 +158,7 @@ impl Carrier {
     }
 
     /// Keeps the alarm for the next one.
-    pub fn keep_alarm(&mut self, alarm: Option<Alarm>) {
+    pub fn keep_alarm(&mut self, alarm: Alarm) {
         match self {
             Self::Http1(turn) => turn.connection().keep_alarm(alarm),
             Self::Http2(stream) => stream.seat().keep_alarm(alarm),

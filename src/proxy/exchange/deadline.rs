@@ -4,10 +4,10 @@ use std::future::pending;
 use std::time::Duration;
 
 use pingora_core::{Error, ErrorType, Result};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::Exchange;
-use crate::upstream::carrier::Alarm;
+use crate::clock::Alarm;
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +26,13 @@ pub(super) struct Deadline {
     due: Option<(Step, Duration)>,
     has_gone_on: bool,
     until: Option<Instant>,
-    /// Kept when the deadline moves, and with the connection for the next request: it mostly moves before the time, and to set a timer takes
-    /// a lock.
-    alarm: Option<Alarm>,
+    /// Kept with the connection for the next request.
+    alarm: Alarm,
 }
 
 impl Deadline {
     /// Nothing is due. `alarm` is one that is not needed any more.
-    pub(super) fn new(alarm: Option<Alarm>) -> Self {
+    pub(super) fn new(alarm: Alarm) -> Self {
         Self {
             due: None,
             has_gone_on: false,
@@ -43,8 +42,8 @@ impl Deadline {
     }
 
     /// The alarm, which is not needed any more.
-    pub(super) fn take_alarm(&mut self) -> Option<Alarm> {
-        self.alarm.take()
+    pub(super) fn take_alarm(&mut self) -> Alarm {
+        std::mem::take(&mut self.alarm)
     }
 
     /// There was progress: the time begins anew.
@@ -67,19 +66,8 @@ impl Deadline {
             return pending().await;
         };
         let until = *self.until.get_or_insert_with(|| Instant::now() + limit);
-        loop {
-            let alarm = self
-                .alarm
-                .get_or_insert_with(|| Box::pin(sleep_until(until)));
-            if alarm.deadline() > until {
-                alarm.as_mut().reset(until);
-            }
-            alarm.as_mut().await;
-            if alarm.deadline() >= until {
-                return (step, limit);
-            }
-            alarm.as_mut().reset(until);
-        }
+        self.alarm.at(until).await;
+        (step, limit)
     }
 }
 

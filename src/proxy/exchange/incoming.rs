@@ -140,7 +140,15 @@ impl Exchange<'_> {
         }
         match passed {
             Some(passed) => response::pass(self.session, &mut head, passed, self.ctx)?,
-            None => response::prepare(self.proxy, self.session, &mut head, self.ctx).await?,
+            None => {
+                response::prepare(self.session, &mut head, self.ctx)?;
+                if response::is_seen_by_filters(&head, self.ctx) {
+                    // Boxed, so that an answer without filters does not hold the space for it.
+                    let filtered = response::filter(self.proxy, self.session, &mut head, self.ctx);
+                    Box::pin(filtered).await?;
+                }
+                response::conclude(self.session, &mut head);
+            }
         }
         Ok(HttpTask::Header(head, is_all))
     }

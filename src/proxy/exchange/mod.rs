@@ -150,7 +150,8 @@ async fn piece_of_body(
     let Some(limit) = limit.filter(|_| !is_read) else {
         return piece.await;
     };
-    timeout(limit, piece).await.unwrap_or_else(|_| {
+    // Boxed, so that a request without a body does not hold the space for it.
+    Box::pin(timeout(limit, piece)).await.unwrap_or_else(|_| {
         let what = format!("nothing of the body within timeouts.body, {limit:?}");
         Error::e_explain(ErrorType::ReadTimedout, what)
     })

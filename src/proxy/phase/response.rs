@@ -9,20 +9,22 @@ use crate::proxy::{Ctx, Proxy, connection, filters};
 use crate::semantics::hop_by_hop;
 use crate::upstream::http1::Passed;
 
-/// Takes out what concerned the backend's connection only, adds the request id, and says goodbye where the client is to leave.
-pub(in crate::proxy) async fn prepare(
-    proxy: &Proxy,
+/// Takes out what concerned the backend's connection only, adds the request id, and says goodbye where the client is to leave. Then the
+/// filters see it ([`filter`]), and then it is [`conclude`]d.
+///
+/// # Errors
+/// None in practice: what was a header is one.
+pub(in crate::proxy) fn prepare(
     session: &mut Session,
     response: &mut ResponseHeader,
-    ctx: &mut Ctx,
+    ctx: &Ctx,
 ) -> Result<()> {
-    let switches = response.status == StatusCode::SWITCHING_PROTOCOLS;
-    if response.status.is_informational() && !switches {
+    if is_interim(response) {
         return Ok(());
     }
     keep_on_backend(response, ctx)?;
-    if switches {
-        return filter(proxy, session, response, ctx).await;
+    if response.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(());
     }
     // Pingora reads the framing from here, and puts a `Connection` of its own in the place of the backend's.
     const KEPT: [HeaderName; 2] = [header::TRANSFER_ENCODING, header::CONNECTION];
@@ -31,8 +33,19 @@ pub(in crate::proxy) async fn prepare(
         remove_in_order(response, &ended)?;
     }
     connection::say_farewell(session, ctx);
-    identify(response, ctx)?;
-    filter(proxy, session, response, ctx).await?;
+    identify(response, ctx)
+}
+
+/// Whether there are filters for it.
+pub(in crate::proxy) fn is_seen_by_filters(response: &ResponseHeader, ctx: &Ctx) -> bool {
+    filters::see_answer(ctx) && !is_interim(response)
+}
+
+/// What is left to be done when the filters have seen it.
+pub(in crate::proxy) fn conclude(session: &mut Session, response: &mut ResponseHeader) {
+    if response.status.is_informational() {
+        return;
+    }
     speak_our_version(response);
     // Such an answer ends with the connection, see `http1_0`.
     if session.req_header().version == Version::HTTP_10
@@ -40,13 +53,17 @@ pub(in crate::proxy) async fn prepare(
     {
         session.set_keepalive(None);
     }
-    Ok(())
+}
+
+/// Whether another follows.
+fn is_interim(response: &ResponseHeader) -> bool {
+    response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS
 }
 
 /// The same, with an answer that has no filters and whose lines were not read.
 ///
 /// # Errors
-/// As those of [`prepare`].
+/// None in practice: what was a header is one.
 pub(in crate::proxy) fn pass(
     session: &mut Session,
     response: &mut ResponseHeader,
@@ -79,7 +96,10 @@ fn speak_our_version(response: &mut ResponseHeader) {
 }
 
 /// Shows the answer to the filters, and frames it anew when one of them changes the body.
-async fn filter(
+///
+/// # Errors
+/// A filter broke.
+pub(in crate::proxy) async fn filter(
     proxy: &Proxy,
     session: &Session,
     response: &mut ResponseHeader,

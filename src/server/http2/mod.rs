@@ -15,6 +15,7 @@ mod session;
 mod stream;
 
 use std::fmt::Display;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -118,6 +119,9 @@ struct Serving<S: Socket> {
 
 impl<S: Socket> Serving<S> {
     async fn run(mut self) {
+        // One wait for all requests: to begin one takes a lock.
+        let mut told = self.leaving.clone();
+        let mut leaving = pin!(begins(&mut told));
         loop {
             let quiet = if self.is_leaving {
                 LINGER
@@ -126,7 +130,7 @@ impl<S: Socket> Serving<S> {
             };
             tokio::select! {
                 biased;
-                () = begins(&mut self.leaving), if !self.is_leaving => self.leave(),
+                () = &mut leaving, if !self.is_leaving => self.leave(),
                 Some(ended) = self.streams.join_next() => {
                     // A task that panicked has reset its stream, and is no sign of a hasty client.
                     self.note(ended.unwrap_or(false));
@@ -144,7 +148,7 @@ impl<S: Socket> Serving<S> {
                     }
                     None => break,
                 },
-                () = sleep(quiet), if self.streams.is_empty() => {
+                () = async { sleep(quiet).await }, if self.streams.is_empty() => {
                     if self.is_leaving {
                         break;
                     }

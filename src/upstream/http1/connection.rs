@@ -9,7 +9,7 @@ use pingora_core::protocols::Stream;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::super::address::Address;
-use super::super::carrier::Alarm;
+use crate::clock::Alarm;
 
 /// At least so much is read at a time, …
 const LEAST_READ: usize = 4 * 1024;
@@ -33,7 +33,7 @@ pub struct Connection {
     /// What is written may still wait in TLS.
     is_unflushed: bool,
     /// For whoever waits for the backend.
-    alarm: Option<Alarm>,
+    alarm: Alarm,
 }
 
 /// What is to be written, in this order.
@@ -75,17 +75,17 @@ impl Connection {
             next_read: LEAST_READ,
             outgoing: Outgoing::default(),
             is_unflushed: false,
-            alarm: None,
+            alarm: Alarm::default(),
         }
     }
 
     /// The alarm of whoever has waited before.
-    pub fn take_alarm(&mut self) -> Option<Alarm> {
-        self.alarm.take()
+    pub fn take_alarm(&mut self) -> Alarm {
+        std::mem::take(&mut self.alarm)
     }
 
     /// Keeps the alarm for the next one.
-    pub fn keep_alarm(&mut self, alarm: Option<Alarm>) {
+    pub fn keep_alarm(&mut self, alarm: Alarm) {
         self.alarm = alarm;
     }
 

@@ -14,8 +14,7 @@ use pingora_core::{Error, ErrorType, Result};
 
 use super::super::address::{Address, ByAddress};
 use super::super::backend::Backend;
-use super::super::carrier::Alarm;
-use crate::clock::Clock;
+use crate::clock::{Alarm, Clock};
 use crate::semantics::answer::MOST_HEAD;
 
 /// How often the connections are looked at.
@@ -84,7 +83,7 @@ struct Occupied {
 pub struct Seat {
     connection: Arc<Connection>,
     pool: Weak<Shared>,
-    alarm: Option<Alarm>,
+    alarm: Alarm,
 }
 
 impl Pool {
@@ -167,7 +166,7 @@ impl Pool {
         Ok(Seat {
             connection,
             pool: Arc::downgrade(shared),
-            alarm: None,
+            alarm: Alarm::default(),
         })
     }
 }
@@ -182,7 +181,7 @@ impl Seat {
             return None;
         }
         occupied.seats += 1;
-        let alarm = occupied.alarms.pop();
+        let alarm = occupied.alarms.pop().unwrap_or_default();
         drop(occupied);
         Some(Self {
             connection: Arc::clone(connection),
@@ -201,11 +200,11 @@ impl Seat {
         self.connection.leave();
     }
 
-    pub(in crate::upstream) fn take_alarm(&mut self) -> Option<Alarm> {
-        self.alarm.take()
+    pub(in crate::upstream) fn take_alarm(&mut self) -> Alarm {
+        std::mem::take(&mut self.alarm)
     }
 
-    pub(in crate::upstream) fn keep_alarm(&mut self, alarm: Option<Alarm>) {
+    pub(in crate::upstream) fn keep_alarm(&mut self, alarm: Alarm) {
         self.alarm = alarm;
     }
 }
@@ -215,7 +214,7 @@ impl Drop for Seat {
         let pool = self.pool.upgrade();
         let mut occupied = self.connection.occupied();
         occupied.seats -= 1;
-        occupied.alarms.extend(self.alarm.take());
+        occupied.alarms.push(std::mem::take(&mut self.alarm));
         let Some(pool) = pool.filter(|_| occupied.seats == 0) else {
             return;
         };
