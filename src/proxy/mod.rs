@@ -160,7 +160,7 @@ impl ProxyHttp for Proxy {
         exchange::serve(self, session, ctx).await.map(|()| false)
     }
 
-    /// Pingora does not get as far: attempts are made in [`exchange`].
+    /// Pingora does not get as far: attempts are made in `proxy::exchange`.
     async fn upstream_peer(&self, _session: &mut Session, _ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         Error::e_explain(
             ErrorType::InternalError,
