@@ -23,8 +23,10 @@ pub struct Stream {
     request: Option<SendStream<Bytes>>,
     outgoing: Outgoing,
     answer: Answer,
-    /// Parts that have come and were not taken.
+    /// Parts that have come and were not taken, …
     parts: VecDeque<Part>,
+    /// … and what broke off behind them.
+    broken: Option<Box<Error>>,
     /// So much of the answer's body is still to come, if its head says how long it is.
     left: Option<u64>,
     answers_head: bool,
@@ -57,6 +59,7 @@ impl Stream {
             outgoing: Outgoing::default(),
             answer: Answer::None,
             parts: VecDeque::new(),
+            broken: None,
             left: None,
             answers_head,
             seat,
@@ -122,14 +125,21 @@ impl Stream {
                 Poll::Pending => {}
             }
         }
-        let read = self.poll_read(context);
-        if !self.parts.is_empty() {
-            return Poll::Ready(Event::Read);
+        let read = match self.broken.take() {
+            // `h2` is not asked again: it may wait, or panic.
+            Some(error) => Poll::Ready(Err(error)),
+            None => self.poll_read(context),
+        };
+        if self.parts.is_empty() {
+            return read.map(|read| match read {
+                Ok(()) => Event::Ended,
+                Err(error) => Event::NotRead(error),
+            });
         }
-        Poll::Ready(match ready!(read) {
-            Ok(()) => Event::Ended,
-            Err(error) => Event::NotRead(error),
-        })
+        if let Poll::Ready(Err(error)) = read {
+            self.broken = Some(error);
+        }
+        Poll::Ready(Event::Read)
     }
 
     /// Whether some of it was written; not if the backend takes no more.

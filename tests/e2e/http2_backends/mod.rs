@@ -161,6 +161,24 @@ fn interim_answers_of_a_backend_over_http2_reach_the_client() {
     assert_eq!(client.answer().text(), "late");
 }
 
+/// Seen failing with the error not kept while what had come before it was passed on: the backend was waited for.
+#[test]
+fn a_malformed_head_behind_an_interim_answer_is_answered_for_with_502() {
+    let backend = Http2Backend::start(|mut incoming| async move {
+        let mut hints = http::Response::new(());
+        *hints.status_mut() = http::StatusCode::EARLY_HINTS;
+        incoming.response.send_informational(hints).unwrap();
+        let _answer = incoming.begin(&[("content-length", "")]);
+        std::future::pending().await
+    });
+    let keys = format!("timeouts: {{ response: 1s }}\n    {HTTP2}");
+    let proxy = Proxy::start(&upstream_of(&[backend.address()], &keys));
+    let mut client = Client::connect(proxy.address());
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    assert_eq!(client.answer_without_body().status, 103);
+    assert_eq!(client.answer().status, 502);
+}
+
 #[test]
 fn a_backend_that_does_not_speak_http2_is_answered_for_with_502() {
     let authority = Authority::new("our authority");
