@@ -124,16 +124,16 @@ impl<'a> Lines<'a> {
         Some(wire)
     }
 
-    /// The same head as HTTP/2 has it (RFC 9113 §8.3.1), for a backend that is called `fallback` by a request that calls it nothing. None where
+    /// The same head as HTTP/2 has it (RFC 9113 §8.3.1), for a backend that a request calls nothing: then what `fallback` says. None where
     /// the target or the host cannot be one there.
     pub fn to_http2(
         &self,
         head: &RequestHeader,
         scheme: Scheme,
-        fallback: Option<HeaderValue>,
+        fallback: impl FnOnce() -> Option<HeaderValue>,
     ) -> Option<Request<()>> {
         let host = self.get(&header::HOST).cloned();
-        let authority = host.filter(|host| !host.is_empty()).or(fallback)?;
+        let authority = host.filter(|host| !host.is_empty()).or_else(fallback)?;
         let target = head.uri.path_and_query();
         let target = target.filter(|target| target.as_str().as_bytes() == head.raw_path())?;
         let mut uri = uri::Parts::default();

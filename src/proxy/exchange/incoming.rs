@@ -134,7 +134,9 @@ impl Exchange<'_> {
         is_all: bool,
     ) -> Result<HttpTask> {
         upstream_response::note(self.proxy, self.session, &mut head, self.ctx)?;
-        if !head.status.is_informational() && self.carrier.lacks_framing() {
+        let is_http2 = self.session.req_header().version == Version::HTTP_2;
+        if !is_http2 && !head.status.is_informational() && self.carrier.lacks_framing() {
+            // The client's connection goes on where the backend's, or its stream, does not.
             head.set_version(Version::HTTP_11);
             head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
         }

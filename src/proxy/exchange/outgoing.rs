@@ -66,11 +66,12 @@ impl Exchange<'_> {
         let head = self.session.req_header();
         match &mut self.carrier {
             Carrier::Http1(turn) => {
-                let lines = upstream_request::lines(self.session, self.ctx, !is_empty);
-                let lines = lines.ok_or_else(|| internal("nobody knows whose request it is"))?;
+                let lines = upstream_request::lines(self.session, self.ctx, !is_empty)?;
                 let body = RequestBody::of(&lines)?;
-                let wire = lines.to_wire(head);
-                let wire = wire.ok_or_else(|| internal("a target that is none cannot be sent"))?;
+                let wire = lines.to_wire(head).ok_or_else(|| {
+                    let what = "a target that is none cannot be sent";
+                    Error::explain(ErrorType::InternalError, what).into_in()
+                })?;
                 turn.begin(wire, body);
                 Ok(())
             }
@@ -98,8 +99,4 @@ impl Exchange<'_> {
         }
         self.carrier.write_body(piece, is_last)
     }
-}
-
-fn internal(what: &'static str) -> Box<Error> {
-    Error::explain(ErrorType::InternalError, what).into_in()
 }

@@ -9,20 +9,21 @@ use crate::decision::{self, Lines, Outgoing};
 use crate::proxy::Ctx;
 use crate::semantics::forwarded::Facts;
 
-/// The header lines for the current attempt's backend; none where what is to be told of the client is not known.
+/// The header lines for the current attempt's backend.
+///
+/// # Errors
+/// What is to be told of the client is not known.
 pub(in crate::proxy) fn lines<'a>(
     session: &'a Session,
     ctx: &'a Ctx,
     has_body: bool,
-) -> Option<Lines<'a>> {
-    let outgoing = outgoing(session, ctx)?;
-    let head = session.req_header();
-    Some(decision::lines(
-        head,
-        &outgoing,
-        has_body,
-        ctx.asks_for_tunnel,
-    ))
+) -> Result<Lines<'a>> {
+    let outgoing = outgoing(session, ctx).ok_or_else(|| {
+        let what = "nobody knows whose request it is";
+        Error::explain(ErrorType::InternalError, what).into_in()
+    })?;
+    let (head, keeps_upgrade) = (session.req_header(), ctx.asks_for_tunnel);
+    Ok(decision::lines(head, &outgoing, has_body, keeps_upgrade))
 }
 
 /// The same request over HTTP/2.
@@ -30,16 +31,12 @@ pub(in crate::proxy) fn lines<'a>(
 /// # Errors
 /// Its target or its `Host` cannot be one there.
 pub(in crate::proxy) fn http2(session: &Session, ctx: &Ctx) -> Result<Request<()>> {
-    let lines = lines(session, ctx, false);
-    let lines = lines.ok_or_else(|| {
-        let what = "nobody knows whose request it is";
-        Error::explain(ErrorType::InternalError, what).into_in()
-    })?;
+    let lines = lines(session, ctx, false)?;
     let upstream = ctx.upstream.as_ref();
     let is_tls = upstream.is_some_and(|upstream| upstream.config().tls.is_some());
     let scheme = if is_tls { Scheme::HTTPS } else { Scheme::HTTP };
-    let fallback = ctx.backend().and_then(|backend| backend.host());
-    let request = lines.to_http2(session.req_header(), scheme, fallback);
+    let backend_name = || ctx.backend().and_then(|backend| backend.host());
+    let request = lines.to_http2(session.req_header(), scheme, backend_name);
     request.ok_or_else(|| {
         let what = "its target or its host cannot be sent over HTTP/2";
         Error::explain(ErrorType::InvalidHTTPHeader, what).into_down()
